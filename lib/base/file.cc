@@ -1,0 +1,60 @@
+#include "lib/base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace pycheck {
+
+absl::StatusOr<UniqueFd> OpenAt(int dir_fd, const std::string& path,
+                                int flags) {
+  UniqueFd fd(openat(dir_fd, path.c_str(),
+                     O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
+  if (!fd.valid()) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
+  }
+  return fd;
+}
+
+absl::StatusOr<UniqueFd> OpenFile(const std::string& path, int flags) {
+  return OpenAt(AT_FDCWD, path, flags);
+}
+
+absl::StatusOr<std::string_view> ReadFromStart(int fd, absl::Span<char> buffer,
+                                               std::string_view what) {
+  ssize_t length;
+  do {
+    length = pread(fd, buffer.data(), buffer.size(), 0);
+  } while (length < 0 && errno == EINTR);
+  if (length < 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", what));
+  }
+  return std::string_view(buffer.data(), static_cast<size_t>(length));
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
+                                          size_t limit) {
+  absl::StatusOr<UniqueFd> fd = OpenFile(path);
+  if (!fd.ok()) return fd.status();
+  std::string content;
+  char chunk[4096];
+  while (true) {
+    const ssize_t length = read(fd->get(), chunk, sizeof(chunk));
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+    }
+    if (length == 0) return content;
+    content.append(chunk, static_cast<size_t>(length));
+    if (content.size() > limit) {
+      return absl::OutOfRangeError(
+          absl::StrCat(path, " is longer than ", limit, " bytes"));
+    }
+  }
+}
+
+}  // namespace pycheck

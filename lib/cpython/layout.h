@@ -1,0 +1,40 @@
+#ifndef PYCHECK_LIB_CPYTHON_LAYOUT_H_
+#define PYCHECK_LIB_CPYTHON_LAYOUT_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/types/span.h"
+
+namespace pycheck {
+
+// Where a minor version of CPython keeps its collector's generations, counted
+// in bytes. tools/layout prints a row from the version's own internal headers
+// (pycore_runtime.h, pycore_interp.h, pycore_gc.h).
+struct Layout {
+  uint8_t major;
+  uint8_t minor;
+
+  // sizeof(_PyRuntimeState), which is the size of the symbol _PyRuntime.
+  uint32_t runtime_size;
+
+  // From _PyRuntime to the pointer to the structure that holds the generations:
+  // the main interpreter's state. Nothing where _PyRuntime itself holds them.
+  std::optional<uint32_t> interpreter_pointer;
+
+  // From that structure to its generations[3].
+  uint32_t generations;
+
+  // One struct gc_generation: its size, and in it two of its fields. The list
+  // head is its first field; next and prev are the head's.
+  uint32_t generation_size;
+  uint32_t threshold;
+  uint32_t count;
+};
+
+// Every known layout, oldest version first.
+absl::Span<const Layout> KnownLayouts();
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_CPYTHON_LAYOUT_H_

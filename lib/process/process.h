@@ -1,0 +1,58 @@
+#ifndef PYCHECK_LIB_PROCESS_PROCESS_H_
+#define PYCHECK_LIB_PROCESS_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "lib/base/unique_fd.h"
+#include "lib/process/collector.h"
+#include "lib/process/reading.h"
+#include "lib/process/thread_switches.h"
+#include "lib/procfs/procfs.h"
+#include "lib/procfs/taskstats.h"
+
+namespace pycheck {
+
+// One process, with its files of /proc held open: a descriptor stays bound to
+// the process it was opened for, so nothing here ever answers for a later
+// process with the same pid. Not thread-safe.
+class Process {
+ public:
+  // kNotFound when there is no such process, or only what is left of one.
+  static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
+
+  // Reads the process now. `taskstats` may be null: then context switches come
+  // from the threads' files. Its pids must be those of `procfs`.
+  //   kNotFound  the process has ended, or has executed another program: what
+  //              was known of it no longer holds
+  absl::StatusOr<Reading> Read(const Procfs& procfs, Taskstats* taskstats);
+
+  pid_t pid() const { return pid_; }
+
+  // When it began: clock ticks since boot, proc_pid_stat(5).
+  uint64_t start_ticks() const { return start_ticks_; }
+
+  // Why its last reading had no collector counts; OK when it had.
+  const absl::Status& collector_status() const { return collector_.status(); }
+
+ private:
+  Process(pid_t pid, UniqueFd stat, UniqueFd statm)
+      : pid_(pid), stat_(std::move(stat)), statm_(std::move(statm)) {}
+
+  absl::StatusOr<ContextSwitches> ReadSwitches(const Procfs& procfs,
+                                               Taskstats* taskstats);
+
+  pid_t pid_;
+  uint64_t start_ticks_ = 0;
+  UniqueFd stat_;
+  UniqueFd statm_;
+  ThreadSwitches thread_switches_;
+  Collector collector_;
+};
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_PROCESS_PROCESS_H_

@@ -1,0 +1,60 @@
+#ifndef PYCHECK_LIB_PROCFS_PROCFS_H_
+#define PYCHECK_LIB_PROCFS_PROCFS_H_
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace pycheck {
+
+// A mount of procfs: this machine's own at /proc, or, in a container, the
+// host's, often at /host/proc. Immutable: any thread may use it.
+class Procfs {
+ public:
+  // kNotFound or kFailedPrecondition when `root` is not a mounted procfs.
+  static absl::StatusOr<Procfs> Open(std::string root);
+
+  // The path of a process's directory, or of `file` in it.
+  std::string ProcessPath(pid_t pid, std::string_view file = "") const;
+
+  // The ids of all processes, in no order.
+  absl::StatusOr<std::vector<pid_t>> ListPids() const;
+
+  // Whether its pids are those of the caller's own pid namespace, so that a
+  // system call that takes a pid means the same process. Known to be so when
+  // the caller's own entry names one namespace only; false when that cannot
+  // be told.
+  bool has_own_pids() const { return has_own_pids_; }
+
+  const std::string& root() const { return root_; }
+
+ private:
+  Procfs(std::string root, bool has_own_pids)
+      : root_(std::move(root)), has_own_pids_(has_own_pids) {}
+
+  std::string root_;
+  bool has_own_pids_;
+};
+
+// The directory entries of `directory` whose names are numbers, in no order.
+absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory);
+
+// The process's arguments with a space between them, from its
+// /proc/PID/cmdline, proc_pid_cmdline(5), cut at kMaxCommandLine bytes. World-
+// readable. A process may rewrite it. Empty for a kernel thread or a zombie.
+inline constexpr size_t kMaxCommandLine = size_t{64} << 10;
+absl::StatusOr<std::string> ReadCommandLine(const Procfs& procfs, pid_t pid);
+
+// The process's name as psutil and the process check give it: comm, or where
+// the kernel cut that at 15 bytes, the base name of the first argument that
+// begins with it.
+absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid);
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_PROCFS_PROCFS_H_

@@ -1,0 +1,72 @@
+#include "lib/procfs/stat.h"
+
+#include <unistd.h>
+
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace pycheck {
+namespace {
+
+// Field numbers of proc_pid_stat(5).
+constexpr int kState = 3;
+constexpr int kUserTime = 14;
+constexpr int kSystemTime = 15;
+constexpr int kThreadCount = 20;
+constexpr int kStartTime = 22;
+
+absl::Status Malformed(std::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("malformed stat: ", why));
+}
+
+}  // namespace
+
+absl::StatusOr<Stat> ParseStat(std::string_view text) {
+  const size_t open = text.find('(');
+  const size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos ||
+      close < open || close + 2 >= text.size()) {
+    return Malformed("no command name");
+  }
+  Stat stat{};
+  stat.comm = text.substr(open + 1, close - open - 1);
+
+  int field = kState;
+  for (std::string_view value :
+       absl::StrSplit(text.substr(close + 2), absl::ByAnyChar(" \n"))) {
+    bool ok = true;
+    switch (field) {
+      case kState:
+        ok = value.size() == 1;
+        if (ok) stat.state = value[0];
+        break;
+      case kUserTime:
+        ok = absl::SimpleAtoi(value, &stat.user_ticks);
+        break;
+      case kSystemTime:
+        ok = absl::SimpleAtoi(value, &stat.system_ticks);
+        break;
+      case kThreadCount:
+        ok = absl::SimpleAtoi(value, &stat.thread_count);
+        break;
+      case kStartTime:
+        if (!absl::SimpleAtoi(value, &stat.start_ticks)) break;
+        return stat;
+      default:
+        break;
+    }
+    if (!ok) return Malformed(absl::StrCat("field ", field));
+    ++field;
+  }
+  return Malformed(absl::StrCat("ends before field ", kStartTime));
+}
+
+int64_t TicksPerSecond() {
+  static const int64_t ticks = sysconf(_SC_CLK_TCK);
+  return ticks;
+}
+
+}  // namespace pycheck

@@ -1,0 +1,30 @@
+#ifndef PYCHECK_LIB_PROCFS_STATUS_H_
+#define PYCHECK_LIB_PROCFS_STATUS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace pycheck {
+
+struct ContextSwitches {
+  uint64_t voluntary = 0;
+  uint64_t involuntary = 0;
+};
+
+// The value of the line `name:` of a /proc/PID/status, proc_pid_status(5),
+// without surrounding blanks; nothing when there is no such line.
+std::optional<std::string_view> FindStatusField(std::string_view text,
+                                                std::string_view name);
+
+// The context switches of one thread out of its /proc/PID/task/TID/status;
+// kInvalidArgument when they are missing. (The status of a thread group has
+// those of its main thread only.)
+absl::StatusOr<ContextSwitches> ParseThreadContextSwitches(
+    std::string_view text);
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_PROCFS_STATUS_H_

@@ -1,0 +1,87 @@
+#include "lib/selection/selection.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "lib/base/file.h"
+
+namespace pycheck {
+namespace {
+
+using Pids = std::vector<pid_t>;
+
+absl::StatusOr<Pids> SelectWhere(const Procfs& procfs,
+                                 absl::FunctionRef<bool(pid_t)> matches) {
+  absl::StatusOr<Pids> pids = procfs.ListPids();
+  if (!pids.ok()) return pids.status();
+  pids->erase(std::remove_if(pids->begin(), pids->end(),
+                             [&](pid_t pid) { return !matches(pid); }),
+              pids->end());
+  std::sort(pids->begin(), pids->end());
+  return pids;
+}
+
+struct Select {
+  const Procfs& procfs;
+
+  absl::StatusOr<Pids> operator()(const PidSelector& selector) const {
+    return Pids{selector.pid};
+  }
+
+  absl::StatusOr<Pids> operator()(const PidFileSelector& selector) const {
+    constexpr size_t kLongest = 4096;
+    const absl::StatusOr<std::string> text =
+        ReadWholeFile(selector.path, kLongest);
+    if (!text.ok()) {
+      return absl::Status(
+          text.status().code(),
+          absl::StrCat("pid_file: ", text.status().message(),
+                       "; check the path, and that the Agent's user may read "
+                       "the file"));
+    }
+    pid_t pid;
+    const std::string_view content = absl::StripAsciiWhitespace(*text);
+    if (!absl::SimpleAtoi(content, &pid) || pid <= 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "pid_file: ", selector.path, " holds \"",
+          absl::CHexEscape(content.substr(0, 80)),
+          "\", not a process id; it must hold one number and nothing else"));
+    }
+    return Pids{pid};
+  }
+
+  absl::StatusOr<Pids> operator()(const NameSelector& selector) const {
+    return SelectWhere(procfs, [&](pid_t pid) {
+      const absl::StatusOr<std::string> name = ReadProcessName(procfs, pid);
+      return name.ok() && absl::c_linear_search(selector.names, *name);
+    });
+  }
+
+  absl::StatusOr<Pids> operator()(const CommandLineSelector& selector) const {
+    return SelectWhere(procfs, [&](pid_t pid) {
+      const absl::StatusOr<std::string> line = ReadCommandLine(procfs, pid);
+      return line.ok() && !line->empty() &&
+             absl::c_any_of(selector.patterns, [&](const auto& pattern) {
+               return re2::RE2::PartialMatch(*line, *pattern);
+             });
+    });
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<Pids> SelectPids(const Selector& selector,
+                                const Procfs& procfs) {
+  return std::visit(Select{procfs}, selector);
+}
+
+}  // namespace pycheck
