@@ -105,8 +105,8 @@ void Check::Follow(pid_t pid) {
   std::optional<uint64_t> known_start;
   if (const auto found = watched_.find(pid); found != watched_.end()) {
     Watched& watched = found->second;
-    absl::StatusOr<Reading> reading = watched.process.Read(
-        procfs_, taskstats_ ? &*taskstats_ : nullptr);
+    absl::StatusOr<Reading> reading =
+        watched.process.Read(procfs_, taskstats_ ? &*taskstats_ : nullptr);
     if (reading.ok()) {
       watched.gauges = ComputeGauges({&watched.last, *reading});
       watched.last = *std::move(reading);
@@ -168,11 +168,11 @@ void Check::NoteFindings() {
                            " processes hold no Python and are left out (the "
                            "first is pid ",
                            first.pid(), ")")
-            : absl::StrCat(
-                  "runtime.python.gc.count.* is left out for ",
-                  processes.size(), " of ", watched_.size(),
-                  " processes (the first is pid ", first.pid(),
-                  "): ", first.collector_status().message(), Remedy(reason));
+            : absl::StrCat("runtime.python.gc.count.* is left out for ",
+                           processes.size(), " of ", watched_.size(),
+                           " processes (the first is pid ", first.pid(),
+                           "): ", first.collector_status().message(),
+                           Remedy(reason));
     if (reason == absl::StatusCode::kPermissionDenied) {
       readable_ = ServiceStatus::kWarning;
     }

@@ -18,9 +18,9 @@ namespace pycheck {
 namespace {
 
 absl::Status Invalid(std::string_view what, const yaml_mark_t& mark) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("not valid YAML: line ", mark.line + 1, ", column ",
-                   mark.column + 1, ": ", what));
+  return absl::InvalidArgumentError(absl::StrCat("not valid YAML: line ",
+                                                 mark.line + 1, ", column ",
+                                                 mark.column + 1, ": ", what));
 }
 
 absl::Status TooLarge() {
@@ -32,8 +32,7 @@ absl::Status TooLarge() {
 
 template <size_t kSize>
 bool IsOneOf(std::string_view text, const std::string_view (&words)[kSize]) {
-  return std::find(std::begin(words), std::end(words), text) !=
-         std::end(words);
+  return std::find(std::begin(words), std::end(words), text) != std::end(words);
 }
 
 // YAML knows these words in lower case, upper case and capitalised only.
@@ -41,8 +40,8 @@ bool HasYamlCase(std::string_view text) {
   const std::string lower = absl::AsciiStrToLower(text);
   std::string capitalised = lower;
   if (!capitalised.empty()) {
-    capitalised[0] = absl::ascii_toupper(
-        static_cast<unsigned char>(capitalised[0]));
+    capitalised[0] =
+        absl::ascii_toupper(static_cast<unsigned char>(capitalised[0]));
   }
   return text == lower || text == capitalised ||
          text == absl::AsciiStrToUpper(text);
@@ -52,11 +51,10 @@ bool IsDecimal(std::string_view text) {
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
     text.remove_prefix(1);
   }
-  return text.size() == 1 ? absl::ascii_isdigit(
-                                static_cast<unsigned char>(text[0]))
-                          : !text.empty() && text[0] != '0' &&
-                                std::all_of(text.begin(), text.end(),
-                                            absl::ascii_isdigit);
+  return text.size() == 1
+             ? absl::ascii_isdigit(static_cast<unsigned char>(text[0]))
+             : !text.empty() && text[0] != '0' &&
+                   std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
 }
 
 bool LooksLikeFloat(std::string_view text) {

@@ -15,11 +15,17 @@ namespace pycheck {
 namespace {
 
 constexpr std::string_view kInstanceOptions[] = {
-    "name",        "search_string", "exact_match",
-    "pid",         "pid_file",      "tags",
+    "name",
+    "search_string",
+    "exact_match",
+    "pid",
+    "pid_file",
+    "tags",
     "min_collection_interval",
     // The Agent itself takes these from any instance.
-    "loader",      "service",       "empty_default_hostname",
+    "loader",
+    "service",
+    "empty_default_hostname",
 };
 constexpr std::string_view kInitConfigOptions[] = {"procfs_path", "service",
                                                    "loader"};
@@ -44,9 +50,9 @@ class Section {
       : name_(name), document_(document) {}
 
   absl::Status Error(std::string_view option, std::string_view remedy) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name_, " option \"", option, "\": ",
-                     Shown(document_.at(std::string(option))), " ", remedy));
+    return absl::InvalidArgumentError(absl::StrCat(
+        name_, " option \"", option,
+        "\": ", Shown(document_.at(std::string(option))), " ", remedy));
   }
 
   // The option's value; null where it is not given or given as nothing.
@@ -65,13 +71,11 @@ class Section {
     for (const auto& [key, value] : document_.items()) {
       if (absl::c_linear_search(known, key)) continue;
       const std::optional<std::string_view> nearest = NearestWord(key, known);
-      return absl::InvalidArgumentError(
-          absl::StrCat(name_, " option \"", key.substr(0, 80),
-                       "\" is not known; ",
-                       nearest ? absl::StrCat("did you mean \"", *nearest,
-                                              "\"?")
-                               : absl::StrCat("the options are ",
-                                              absl::StrJoin(known, ", "))));
+      return absl::InvalidArgumentError(absl::StrCat(
+          name_, " option \"", key.substr(0, 80), "\" is not known; ",
+          nearest
+              ? absl::StrCat("did you mean \"", *nearest, "\"?")
+              : absl::StrCat("the options are ", absl::StrJoin(known, ", "))));
     }
     return absl::OkStatus();
   }
@@ -112,9 +116,8 @@ absl::StatusOr<pid_t> ParsePid(const Section& instance) {
   const bool is_number =
       value.is_number_integer()
           ? (number = value.get<int64_t>(), true)
-          : value.is_string() && absl::SimpleAtoi(
-                                     value.get_ref<const std::string&>(),
-                                     &number);
+          : value.is_string() &&
+                absl::SimpleAtoi(value.get_ref<const std::string&>(), &number);
   constexpr int64_t kPidMax = int64_t{1} << 22;  // proc(5), kernel/pid_max
   if (!is_number || number <= 0 || number > kPidMax) {
     return instance.Error("pid",
@@ -148,10 +151,10 @@ absl::StatusOr<Selector> CompilePatterns(const Section& instance,
     if (!compiled->ok()) {
       return instance.Error(
           "search_string",
-          absl::StrCat("holds a pattern that does not compile: ",
-                       compiled->error(),
-                       ". The syntax is RE2's, which has no lookaround and "
-                       "no backreferences"));
+          absl::StrCat(
+              "holds a pattern that does not compile: ", compiled->error(),
+              ". The syntax is RE2's, which has no lookaround and "
+              "no backreferences"));
     }
     selector.patterns.push_back(std::move(compiled));
   }
@@ -217,9 +220,9 @@ absl::StatusOr<absl::Duration> ParseInterval(const Section& instance,
 absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
                                      const Document& instance_document) {
   const Document nothing = Document::object();
-  const Section init_config(
-      "init_config",
-      init_config_document.is_null() ? nothing : init_config_document);
+  const Section init_config("init_config", init_config_document.is_null()
+                                               ? nothing
+                                               : init_config_document);
   absl::Status keys = init_config.CheckKeys(kInitConfigOptions);
   if (!keys.ok()) return keys;
   const Section instance(
@@ -229,7 +232,8 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
 
   Options options;
   absl::StatusOr<std::string> name = instance.String(
-      "name", "is not a name; write name: my-app (with quotes around a number)");
+      "name",
+      "is not a name; write name: my-app (with quotes around a number)");
   if (!name.ok()) return name.status();
   if (name->empty()) {
     return absl::InvalidArgumentError(
@@ -243,7 +247,8 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
   options.selector = *std::move(selector);
 
   absl::StatusOr<std::vector<std::string>> tags = instance.Strings(
-      "tags", "is not a list of tags; write tags: [\"env:prod\", \"team:web\"]");
+      "tags",
+      "is not a list of tags; write tags: [\"env:prod\", \"team:web\"]");
   if (!tags.ok()) return tags.status();
   options.tags = *std::move(tags);
 

@@ -80,11 +80,9 @@ absl::Status TryProof(const Memory& memory, uint64_t address,
     const Generation& generation = (*generations)[i];
     if (!IsPlausible(generation)) return Implausible(address);
     const uint64_t head = address + i * layout.generation_size;
-    const auto next =
-        memory.Read<ListHead>(WithoutFlags(generation.head.next));
+    const auto next = memory.Read<ListHead>(WithoutFlags(generation.head.next));
     if (!next.ok()) return next.status();
-    const auto prev =
-        memory.Read<ListHead>(WithoutFlags(generation.head.prev));
+    const auto prev = memory.Read<ListHead>(WithoutFlags(generation.head.prev));
     if (!prev.ok()) return prev.status();
     if (WithoutFlags(next->prev) != head || WithoutFlags(prev->next) != head) {
       return Implausible(address);

@@ -26,8 +26,8 @@ class Interpreter {
   //   kUnavailable         CPython, but its state could not be proven now: not
   //                        initialised yet, or ending, or in a long collection
   //   kNotFound            the address space has gone
-  static absl::StatusOr<Interpreter> Find(
-      const Memory& memory, absl::Span<const MappedImage> images);
+  static absl::StatusOr<Interpreter> Find(const Memory& memory,
+                                          absl::Span<const MappedImage> images);
 
   // What gc.get_count() in the process would return now, in one read.
   //   kUnavailable  the state is no longer where it was

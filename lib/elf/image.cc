@@ -113,8 +113,7 @@ absl::StatusOr<Image> Image::Read(const Memory& memory, uint64_t base) {
 
 absl::Status Image::ReadDynamic(const Memory& memory, uint64_t address,
                                 uint64_t size) {
-  const uint64_t count =
-      std::min(size / sizeof(Elf64_Dyn), kMaxDynamicEntries);
+  const uint64_t count = std::min(size / sizeof(Elf64_Dyn), kMaxDynamicEntries);
   if (!Contains(address, count * sizeof(Elf64_Dyn))) {
     return Malformed("dynamic section out of bounds");
   }

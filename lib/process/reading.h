@@ -13,13 +13,13 @@ namespace pycheck {
 // could not be read is absent.
 struct Reading {
   int64_t boot_ns = 0;  // the moment: nanoseconds since boot (CLOCK_BOOTTIME)
-  uint64_t user_ticks = 0;                   // proc_pid_stat(5), utime
-  uint64_t system_ticks = 0;                 // proc_pid_stat(5), stime
-  std::optional<int64_t> cpu_ns;             // the process's CPU clock
-  std::optional<ContextSwitches> switches;   // of all its threads
-  uint64_t resident_bytes = 0;               // proc_pid_statm(5), resident
-  int64_t thread_count = 0;                  // proc_pid_stat(5), num_threads
-  std::optional<GcCounts> gc_counts;         // the interpreter's memory
+  uint64_t user_ticks = 0;                  // proc_pid_stat(5), utime
+  uint64_t system_ticks = 0;                // proc_pid_stat(5), stime
+  std::optional<int64_t> cpu_ns;            // the process's CPU clock
+  std::optional<ContextSwitches> switches;  // of all its threads
+  uint64_t resident_bytes = 0;              // proc_pid_statm(5), resident
+  int64_t thread_count = 0;                 // proc_pid_stat(5), num_threads
+  std::optional<GcCounts> gc_counts;        // the interpreter's memory
 };
 
 }  // namespace pycheck

@@ -9,8 +9,7 @@
 
 namespace pycheck {
 
-absl::Status ProcessMemory::Read(uint64_t address,
-                                 absl::Span<char> out) const {
+absl::Status ProcessMemory::Read(uint64_t address, absl::Span<char> out) const {
   if (address > uint64_t{std::numeric_limits<off_t>::max()}) {
     return absl::OutOfRangeError("not an address of user space");
   }

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"

@@ -101,9 +101,8 @@ absl::StatusOr<std::string_view> Ask(int socket, uint16_t family,
       return absl::ErrnoToStatus(-error->error, "refused by generic netlink");
     }
     if (header->nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN) return Malformed();
-    return bytes.substr(
-        NLMSG_HDRLEN + GENL_HDRLEN,
-        header->nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN);
+    return bytes.substr(NLMSG_HDRLEN + GENL_HDRLEN,
+                        header->nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN);
   }
 }
 
@@ -123,8 +122,7 @@ absl::StatusOr<Taskstats> Taskstats::Open() {
   }
   std::array<char, kReplySize> reply;
   const absl::StatusOr<std::string_view> attributes =
-      Ask(fd.get(), GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0,
-          CTRL_ATTR_FAMILY_NAME,
+      Ask(fd.get(), GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0, CTRL_ATTR_FAMILY_NAME,
           std::string_view(TASKSTATS_GENL_NAME, sizeof(TASKSTATS_GENL_NAME)),
           reply);
   if (!attributes.ok()) return attributes.status();
@@ -141,11 +139,10 @@ absl::StatusOr<Taskstats> Taskstats::Open() {
 absl::StatusOr<ContextSwitches> Taskstats::Query(pid_t pid) {
   const auto id = static_cast<uint32_t>(pid);
   std::array<char, kReplySize> reply;
-  const absl::StatusOr<std::string_view> attributes =
-      Ask(socket_.get(), family_, TASKSTATS_CMD_GET, ++sequence_,
-          TASKSTATS_CMD_ATTR_TGID,
-          std::string_view(reinterpret_cast<const char*>(&id), sizeof(id)),
-          reply);
+  const absl::StatusOr<std::string_view> attributes = Ask(
+      socket_.get(), family_, TASKSTATS_CMD_GET, ++sequence_,
+      TASKSTATS_CMD_ATTR_TGID,
+      std::string_view(reinterpret_cast<const char*>(&id), sizeof(id)), reply);
   if (!attributes.ok()) return attributes.status();
   const auto group = FindAttribute(*attributes, TASKSTATS_TYPE_AGGR_TGID);
   const auto stats =

@@ -20,7 +20,7 @@ std::optional<double> Divided(std::optional<double> value, double by) {
 }
 
 std::optional<double> TickSeconds(const Interval& interval,
-                                  uint64_t Reading::* ticks) {
+                                  uint64_t Reading::*ticks) {
   if (interval.before == nullptr) return std::nullopt;
   return Divided(Growth(interval.before->*ticks, interval.now.*ticks),
                  static_cast<double>(TicksPerSecond()));
@@ -56,7 +56,7 @@ std::optional<double> CpuPercent(const Interval& interval) {
 }
 
 std::optional<double> Switches(const Interval& interval,
-                               uint64_t ContextSwitches::* kind) {
+                               uint64_t ContextSwitches::*kind) {
   if (interval.before == nullptr || !interval.before->switches ||
       !interval.now.switches) {
     return std::nullopt;
@@ -117,9 +117,9 @@ Gauges ComputeGauges(const Interval& interval) {
 Reading ReadingAtBirth(uint64_t start_ticks) {
   Reading birth;
   const auto ticks = static_cast<uint64_t>(TicksPerSecond());
-  birth.boot_ns = static_cast<int64_t>(start_ticks / ticks * 1'000'000'000 +
-                                       start_ticks % ticks * 1'000'000'000 /
-                                           ticks);
+  birth.boot_ns =
+      static_cast<int64_t>(start_ticks / ticks * 1'000'000'000 +
+                           start_ticks % ticks * 1'000'000'000 / ticks);
   birth.cpu_ns = 0;
   birth.switches = ContextSwitches{};
   return birth;

@@ -20,8 +20,7 @@ class MetricSink {
   virtual void Gauge(const char* name, double value, const TagSet& tags) = 0;
 
   virtual void ServiceCheck(const char* name, ServiceStatus status,
-                            const TagSet& tags,
-                            const std::string& message) = 0;
+                            const TagSet& tags, const std::string& message) = 0;
 
   // Something that a person should read once: it is not said at every run.
   virtual void Warn(const std::string& message) = 0;
