@@ -1,0 +1,158 @@
+#include "check/cli/recording.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "lib/sample/gauges.h"
+#include "nlohmann/json.hpp"
+
+namespace pycheck {
+namespace {
+
+constexpr std::array<std::string_view, 4> kStatusNames = {
+    "OK", "WARNING", "CRITICAL", "UNKNOWN"};
+
+std::string_view StatusName(int status) {
+  return status >= 0 && status < static_cast<int>(kStatusNames.size())
+             ? kStatusNames[static_cast<size_t>(status)]
+             : "UNKNOWN";
+}
+
+std::string Whole(double value) { return absl::StrFormat("%.0f", value); }
+std::string Hundredths(double value) { return absl::StrFormat("%.2f", value); }
+std::string Tenths(double value) { return absl::StrFormat("%.1f", value); }
+std::string Mebibytes(double value) {
+  return absl::StrFormat("%.1f MiB", value / (1 << 20));
+}
+
+// A column for each gauge, in the order of GaugeDefinitions().
+struct Column {
+  std::string_view heading;
+  std::string (*format)(double value);
+};
+constexpr std::array<Column, kGaugeCount> kColumns = {{
+    {"sys s", Hundredths},
+    {"user s", Hundredths},
+    {"cpu %", Tenths},
+    {"ctx vol", Whole},
+    {"ctx inv", Whole},
+    {"gen0", Whole},
+    {"gen1", Whole},
+    {"gen2", Whole},
+    {"rss", Mebibytes},
+    {"threads", Whole},
+}};
+
+std::string TagValue(const std::vector<std::string>& tags,
+                     std::string_view key) {
+  for (const std::string& tag : tags) {
+    if (absl::StartsWith(tag, key)) return tag.substr(key.size());
+  }
+  return "-";
+}
+
+using Row = std::vector<std::string>;
+
+// The rows' cells under one another: the first column to the left, the others
+// to the right.
+std::string Align(const std::vector<Row>& rows) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    absl::StrAppendFormat(&text, "  %-*s", widths[0], row[0]);
+    for (size_t i = 1; i < row.size(); ++i) {
+      absl::StrAppendFormat(&text, "  %*s", widths[i], row[i]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<Row> ProcessRows(const Recording& recording) {
+  Row headings = {"process", "pid"};
+  for (const Column& column : kColumns) headings.emplace_back(column.heading);
+  std::vector<Row> rows = {headings};
+
+  // One row for each series' tags, in the order in which they came.
+  std::map<std::string, size_t> row_of;
+  for (const Recording::Gauge& gauge : recording.gauges) {
+    const auto [found, is_new] = row_of.try_emplace(
+        absl::StrCat(gauge.check_id, "\n", absl::StrJoin(gauge.tags, "\n")),
+        rows.size());
+    if (is_new) {
+      rows.emplace_back(headings.size(), "-");
+      rows.back()[0] = TagValue(gauge.tags, "process_name:");
+      rows.back()[1] = TagValue(gauge.tags, "pid:");
+    }
+    for (size_t i = 0; i < kGaugeCount; ++i) {
+      if (gauge.name != GaugeDefinitions()[i].name) continue;
+      rows[found->second][2 + i] = kColumns[i].format(gauge.value);
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string ToJson(const Recording& recording) {
+  nlohmann::ordered_json json;
+  json["metrics"] = nlohmann::ordered_json::array();
+  for (const Recording::Gauge& gauge : recording.gauges) {
+    json["metrics"].push_back({{"check_id", gauge.check_id},
+                               {"type", "gauge"},
+                               {"name", gauge.name},
+                               {"value", gauge.value},
+                               {"tags", gauge.tags}});
+  }
+  json["service_checks"] = nlohmann::ordered_json::array();
+  for (const Recording::ServiceCheck& check : recording.service_checks) {
+    json["service_checks"].push_back({{"check_id", check.check_id},
+                                      {"name", check.name},
+                                      {"status", StatusName(check.status)},
+                                      {"tags", check.tags},
+                                      {"message", check.message}});
+  }
+  json["errors"] = nlohmann::ordered_json::array();
+  for (const Recording::Failure& failure : recording.failures) {
+    json["errors"].push_back(
+        {{"check_id", failure.check_id}, {"message", failure.message}});
+  }
+  return json.dump(2, ' ', false,
+                   nlohmann::ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+std::string ToTable(const Recording& recording) {
+  std::string text;
+  const std::vector<Row> rows = ProcessRows(recording);
+  if (rows.size() > 1) {
+    text = Align(rows);
+  } else if (recording.failures.empty()) {
+    text = "  no Python process matches\n";
+  }
+  for (const Recording::ServiceCheck& check : recording.service_checks) {
+    absl::StrAppendFormat(&text, "  %s: %s%s%s\n", check.name,
+                          StatusName(check.status),
+                          check.message.empty() ? "" : ": ", check.message);
+  }
+  for (const Recording::Failure& failure : recording.failures) {
+    absl::StrAppendFormat(&text, "  error in %s: %s\n", failure.check_id,
+                          failure.message);
+  }
+  return text;
+}
+
+}  // namespace pycheck
