@@ -1,0 +1,205 @@
+#include "lib/process/process.h"
+
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "lib/procfs/stat.h"
+#include "tests/testing/descriptors.h"
+#include "tests/testing/python_process.h"
+
+namespace pycheck {
+namespace {
+
+// What a process says of itself on request: CPU seconds by its clock, user and
+// system seconds, voluntary and involuntary switches, resident bytes, threads.
+// Its threads work and switch all the while.
+constexpr char kReportsItself[] = R"(
+import os, resource, threading, time
+def work():
+    while True:
+        sum(range(1000))
+        time.sleep(0.001)
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+def short_lived():
+    for _ in range(50):
+        time.sleep(0.0001)
+thread = threading.Thread(target=short_lived)
+thread.start()
+thread.join()
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+while True:
+    u = resource.getrusage(resource.RUSAGE_SELF)
+    os.write(1, b"%.9f %.6f %.6f %d %d %d %d\n" % (
+        time.process_time(), u.ru_utime, u.ru_stime, u.ru_nvcsw, u.ru_nivcsw,
+        resident(), len(os.listdir("/proc/self/task"))))
+    if not os.read(0, 1):
+        break
+)";
+
+struct SelfReport {
+  explicit SelfReport(const std::string& line) {
+    const std::vector<double> n = Numbers(line);
+    cpu = n[0];
+    user = n[1];
+    system = n[2];
+    voluntary = n[3];
+    involuntary = n[4];
+    resident = n[5];
+    threads = n[6];
+  }
+  double cpu, user, system, voluntary, involuntary, resident, threads;
+};
+
+MATCHER_P2(IsBetween, low, high,
+           absl::StrCat("is between ", low, " and ", high)) {
+  return arg >= low && arg <= high;
+}
+
+class ProcessTest : public ::testing::TestWithParam<Python> {
+ protected:
+  void SetUp() override {
+    if (GetParam().executable.empty()) {
+      GTEST_SKIP() << "no Python " << GetParam().name << " on this machine";
+    }
+  }
+  Procfs procfs_ = *Procfs::Open("/proc");
+};
+
+// Each reading lies between what the process says of itself right before and
+// right after.
+void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
+                         Taskstats* taskstats) {
+  PythonProcess python(executable, kReportsItself);
+  SelfReport before(python.ReadLine());
+  absl::StatusOr<Process> process = Process::Open(procfs, python.pid());
+  ASSERT_TRUE(process.ok()) << process.status();
+  // Without taskstats, what the thread did that had ended before the first
+  // reading is not seen, by any reading.
+  constexpr double kUnknown = 1e9;
+  double missed_voluntary = taskstats == nullptr ? kUnknown : 0;
+  double missed_involuntary = missed_voluntary;
+  for (int i = 0; i < 100; ++i) {
+    const absl::StatusOr<Reading> reading = process->Read(procfs, taskstats);
+    ASSERT_TRUE(reading.ok()) << reading.status();
+    const SelfReport after(python.Ask(""));
+    const double tick = 1.0 / static_cast<double>(TicksPerSecond());
+
+    ASSERT_TRUE(reading->cpu_ns);
+    EXPECT_THAT(static_cast<double>(*reading->cpu_ns) / 1e9,
+                IsBetween(before.cpu - 1e-9, after.cpu + 1e-9));
+    EXPECT_THAT(static_cast<double>(reading->user_ticks) * tick,
+                IsBetween(before.user - tick, after.user));
+    EXPECT_THAT(static_cast<double>(reading->system_ticks) * tick,
+                IsBetween(before.system - tick, after.system));
+    ASSERT_TRUE(reading->switches);
+    const auto voluntary = static_cast<double>(reading->switches->voluntary);
+    const auto involuntary =
+        static_cast<double>(reading->switches->involuntary);
+    EXPECT_THAT(voluntary, IsBetween(before.voluntary - missed_voluntary,
+                                     after.voluntary));
+    EXPECT_THAT(involuntary, IsBetween(before.involuntary - missed_involuntary,
+                                       after.involuntary));
+    if (i == 0 && taskstats == nullptr) {
+      missed_voluntary = after.voluntary - voluntary;
+      missed_involuntary = after.involuntary - involuntary;
+    }
+    EXPECT_EQ(static_cast<double>(reading->thread_count), after.threads);
+    if (before.resident == after.resident) {
+      EXPECT_EQ(static_cast<double>(reading->resident_bytes), after.resident);
+    }
+    EXPECT_TRUE(reading->gc_counts) << process->collector_status();
+    before = after;
+  }
+  EXPECT_GT(before.cpu, 0);
+}
+
+TEST_P(ProcessTest, AgreesWithWhatTheProcessSaysOfItself) {
+  absl::StatusOr<Taskstats> taskstats = Taskstats::Open();
+  if (!taskstats.ok()) GTEST_SKIP() << taskstats.status();
+  ExpectReadingsAgree(procfs_, GetParam().executable, &*taskstats);
+}
+
+TEST_P(ProcessTest, AgreesWithoutTaskstatsToo) {
+  ExpectReadingsAgree(procfs_, GetParam().executable, nullptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ProcessTest, ::testing::ValuesIn(Pythons()), [](const auto& python) {
+      return absl::StrReplaceAll(python.param.name, {{".", "_"}});
+    });
+
+class ProcessLifeTest : public ::testing::Test {
+ protected:
+  Procfs procfs_ = *Procfs::Open("/proc");
+  size_t descriptors_ = CountDescriptors();
+};
+
+constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
+
+TEST_F(ProcessLifeTest, AProcessThatEndedIsGoneWhileAZombieAndAfter) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  python.Kill();
+  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
+  python.Reap();
+  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
+}
+
+TEST_F(ProcessLifeTest, AProcessThatExecutesAnotherProgramIsGone) {
+  PythonProcess python(
+      AnyPython().executable,
+      absl::StrCat(
+          "import os, sys; os.write(1, b'\\n'); os.read(0, 1); os.execv('",
+          AnyPython().executable, "', ['python', '-c', sys.argv[1]])"),
+      {kWaits});
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  python.Ask("");
+  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+
+  absl::StatusOr<Process> again = Process::Open(procfs_, python.pid());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->start_ticks(), process->start_ticks());
+  const absl::StatusOr<Reading> reading = again->Read(procfs_, nullptr);
+  ASSERT_TRUE(reading.ok()) << reading.status();
+  EXPECT_TRUE(reading->gc_counts);
+}
+
+TEST_F(ProcessLifeTest, ClosesItsDescriptors) {
+  for (int i = 0; i < 3; ++i) {
+    PythonProcess python(AnyPython().executable, kWaits);
+    python.ReadLine();
+    const size_t before = CountDescriptors();
+    {
+      absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+      ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+      EXPECT_EQ(CountDescriptors(), before + 3);
+    }
+    EXPECT_EQ(CountDescriptors(), before);
+  }
+  EXPECT_EQ(CountDescriptors(), descriptors_);
+}
+
+TEST_F(ProcessLifeTest, AKernelThreadHasNoReading) {
+  constexpr pid_t kKthreadd = 2;
+  absl::StatusOr<Process> process = Process::Open(procfs_, kKthreadd);
+  if (!process.ok()) GTEST_SKIP() << "kernel threads are not visible here";
+  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+}
+
+}  // namespace
+}  // namespace pycheck

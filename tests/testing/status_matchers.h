@@ -1,0 +1,39 @@
+#ifndef PYCHECK_TESTS_TESTING_STATUS_MATCHERS_H_
+#define PYCHECK_TESTS_TESTING_STATUS_MATCHERS_H_
+
+#include <gmock/gmock.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace pycheck {
+
+inline const absl::Status& StatusOf(const absl::Status& status) {
+  return status;
+}
+template <typename T>
+const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
+// Each takes an absl::Status or an absl::StatusOr.
+MATCHER(IsOk, "") {
+  *result_listener << StatusOf(arg).ToString();
+  return StatusOf(arg).ok();
+}
+
+MATCHER_P(HasCode, code, "") {
+  *result_listener << StatusOf(arg).ToString();
+  return StatusOf(arg).code() == code;
+}
+
+// `message` is the whole message, or a matcher of it.
+MATCHER_P2(StatusIs, code, message, "") {
+  *result_listener << StatusOf(arg).ToString();
+  return StatusOf(arg).code() == code &&
+         testing::Matches(message)(std::string(StatusOf(arg).message()));
+}
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_TESTS_TESTING_STATUS_MATCHERS_H_
