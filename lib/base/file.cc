@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/base/errno_status.h"
 
 namespace pycheck {
 
@@ -15,7 +16,7 @@ absl::StatusOr<UniqueFd> OpenAt(int dir_fd, const std::string& path,
   UniqueFd fd(openat(dir_fd, path.c_str(),
                      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
   if (!fd.valid()) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
   }
   return fd;
 }
@@ -31,7 +32,7 @@ absl::StatusOr<std::string_view> ReadFromStart(int fd, absl::Span<char> buffer,
     length = pread(fd, buffer.data(), buffer.size(), 0);
   } while (length < 0 && errno == EINTR);
   if (length < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", what));
+    return ErrnoStatus(errno, absl::StrCat("cannot read ", what));
   }
   return std::string_view(buffer.data(), static_cast<size_t>(length));
 }
@@ -46,7 +47,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
     const ssize_t length = read(fd->get(), chunk, sizeof(chunk));
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+      return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
     }
     if (length == 0) return content;
     content.append(chunk, static_cast<size_t>(length));

@@ -13,7 +13,7 @@ namespace pycheck {
 
 // Files are opened read-only and close-on-exec; a FIFO or device cannot make
 // the caller wait. Every function may be called from any thread, and reports
-// an errno as the status code that absl::ErrnoToStatus gives it, with `path`
+// an errno as the status code that ErrnoStatus gives it, with `path`
 // (or `what`) in the message.
 
 // Opens `path`, which is relative to the directory `dir_fd` (openat(2)).

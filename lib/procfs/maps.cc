@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/base/errno_status.h"
 
 namespace pycheck {
 namespace {
@@ -105,7 +106,7 @@ absl::StatusOr<std::vector<MappedImage>> ReadMappedImages(int fd) {
     const ssize_t length =
         pread(fd, buffer.data() + filled, buffer.size() - filled, position);
     if (length < 0 && errno == EINTR) continue;
-    if (length < 0) return absl::ErrnoToStatus(errno, "cannot read maps");
+    if (length < 0) return ErrnoStatus(errno, "cannot read maps");
     if (length == 0) break;
     position += length;
     filled += static_cast<size_t>(length);

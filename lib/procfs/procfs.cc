@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/procfs/stat.h"
 #include "lib/procfs/status.h"
@@ -52,7 +53,7 @@ absl::StatusOr<Procfs> Procfs::Open(std::string root) {
   root.resize(stripped.size());
   struct statfs filesystem;
   if (statfs(root.c_str(), &filesystem) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", root));
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", root));
   }
   if (filesystem.f_type != PROC_SUPER_MAGIC) {
     return absl::FailedPreconditionError(
@@ -74,7 +75,7 @@ absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(directory.c_str()),
                                                    closedir);
   if (!stream) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot list ", directory));
+    return ErrnoStatus(errno, absl::StrCat("cannot list ", directory));
   }
   std::vector<pid_t> ids;
   // One thread reads this stream, for which readdir is safe.

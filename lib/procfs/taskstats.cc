@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "lib/base/errno_status.h"
 
 namespace pycheck {
 namespace {
@@ -81,14 +82,14 @@ absl::StatusOr<std::string_view> Ask(int socket, uint16_t family,
   std::memcpy(request.payload, payload.data(), payload.size());
 
   if (send(socket, &request, request.netlink.nlmsg_len, MSG_DONTWAIT) < 0) {
-    return absl::ErrnoToStatus(errno, "cannot send over generic netlink");
+    return ErrnoStatus(errno, "cannot send over generic netlink");
   }
   while (true) {
     const ssize_t length =
         recv(socket, reply.data(), reply.size(), MSG_DONTWAIT);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) {
-      return absl::ErrnoToStatus(errno, "no reply over generic netlink");
+      return ErrnoStatus(errno, "no reply over generic netlink");
     }
     const std::string_view bytes(reply.data(), static_cast<size_t>(length));
     const auto header = ReadAt<nlmsghdr>(bytes, 0);
@@ -98,7 +99,7 @@ absl::StatusOr<std::string_view> Ask(int socket, uint16_t family,
     if (header->nlmsg_type == NLMSG_ERROR) {
       const auto error = ReadAt<nlmsgerr>(bytes, NLMSG_HDRLEN);
       if (!error || error->error == 0) return Malformed();
-      return absl::ErrnoToStatus(-error->error, "refused by generic netlink");
+      return ErrnoStatus(-error->error, "refused by generic netlink");
     }
     if (header->nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN) return Malformed();
     return bytes.substr(NLMSG_HDRLEN + GENL_HDRLEN,
@@ -111,14 +112,14 @@ absl::StatusOr<std::string_view> Ask(int socket, uint16_t family,
 absl::StatusOr<Taskstats> Taskstats::Open() {
   UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
   if (!fd.valid()) {
-    return absl::ErrnoToStatus(errno, "cannot open generic netlink");
+    return ErrnoStatus(errno, "cannot open generic netlink");
   }
   // Only the kernel can send to the connected socket.
   sockaddr_nl kernel = {};
   kernel.nl_family = AF_NETLINK;
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel),
               sizeof(kernel)) != 0) {
-    return absl::ErrnoToStatus(errno, "cannot connect generic netlink");
+    return ErrnoStatus(errno, "cannot connect generic netlink");
   }
   std::array<char, kReplySize> reply;
   const absl::StatusOr<std::string_view> attributes =

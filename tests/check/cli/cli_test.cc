@@ -1,0 +1,103 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "lib/sample/gauges.h"
+#include "nlohmann/json.hpp"
+#include "tests/testing/python_process.h"
+
+namespace pycheck {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
+
+struct Result {
+  std::string output;
+  int exit_code;
+};
+
+Result RunCli(const std::string& arguments) {
+  FILE* stream = popen(absl::StrCat(CLI " ", arguments, " 2>&1").c_str(), "r");
+  std::string output;
+  char buffer[512];
+  while (fgets(buffer, sizeof(buffer), stream) != nullptr) output += buffer;
+  return {output, WEXITSTATUS(pclose(stream))};
+}
+
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override { python_.ReadLine(); }
+
+  // A file with this text, which is gone after the test.
+  std::string File(const std::string& text) {
+    path_ = absl::StrCat(::testing::TempDir(), "/cli_test.", getpid());
+    std::ofstream(path_) << text;
+    return path_;
+  }
+  void TearDown() override {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+
+  PythonProcess python_{AnyPython().executable, kWaits};
+
+ private:
+  std::string path_;
+};
+
+TEST_F(CliTest, ShowsAPidAsATable) {
+  const Result result =
+      RunCli(absl::StrCat("--interval=10ms --pid=", python_.pid()));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.output, HasSubstr("gen0"));
+  EXPECT_THAT(result.output, HasSubstr(absl::StrCat(" ", python_.pid(), " ")));
+  EXPECT_THAT(result.output, HasSubstr("python.gc.readable: OK"));
+}
+
+TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {
+  const std::string conf = File(absl::StrCat(
+      "init_config:\ninstances:\n- {name: one, pid: ", python_.pid(),
+      "}\n- {name: two, pid: ", python_.pid(), "}\n- {name: bad}\n"));
+  const Result result =
+      RunCli(absl::StrCat("--format=json --interval=10ms --conf=", conf));
+  EXPECT_EQ(result.exit_code, 1);
+  const auto json = nlohmann::json::parse(result.output);
+  ASSERT_EQ(json["metrics"].size(), 2 * kGaugeCount);
+  EXPECT_EQ(json["metrics"][0]["name"], GaugeDefinitions()[0].name);
+  EXPECT_EQ(json["metrics"][0]["check_id"], "python:0");
+  EXPECT_EQ(json["metrics"][0]["tags"][0], "process_name:one");
+  EXPECT_EQ(json["metrics"][kGaugeCount]["tags"][0], "process_name:two");
+  EXPECT_EQ(json["service_checks"][0]["status"], "OK");
+  EXPECT_EQ(json["errors"][0]["check_id"], "python:2");
+}
+
+TEST_F(CliTest, SaysWhatIsWrongWithItsArguments) {
+  const auto expect = [](const std::string& arguments,
+                         const std::string& message) {
+    const Result result = RunCli(arguments);
+    EXPECT_NE(result.exit_code, 0) << arguments;
+    EXPECT_THAT(result.output, HasSubstr(message)) << arguments;
+  };
+  expect("", "give one of --pid=PID and --conf=FILE");
+  expect("--pid=1 --conf=x", "give one of --pid=PID and --conf=FILE");
+  expect("conf.yaml", "did you mean --conf=conf.yaml?");
+  expect("--pid=99999999", "there is no process 99999999");
+  expect("--conf=/no/such/file", "/no/such/file");
+  expect("--pid=1 --format=xml", "it is table or json");
+  expect("--pid=1 --runs=0", "at least one run");
+  expect("--pid=1 --library=/no/such.so", "cannot load the check");
+  expect(absl::StrCat("--conf=", File("instances: 3")),
+         "there is no list of instances");
+  expect(absl::StrCat("--conf=", File("instances: [")), "not valid YAML");
+}
+
+}  // namespace
+}  // namespace pycheck

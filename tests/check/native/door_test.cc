@@ -1,0 +1,242 @@
+#include <dlfcn.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "check/native/agent.h"
+#include "lib/base/file.h"
+#include "lib/sample/gauges.h"
+#include "tests/testing/descriptors.h"
+#include "tests/testing/python_process.h"
+
+namespace pycheck {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
+
+using Lines = std::vector<std::string>;
+
+// The lines that agent.c prints.
+Lines RunFromC(const std::string& instance, int runs) {
+  const std::string command =
+      absl::StrCat(NATIVE_AGENT " " NATIVE_DOOR " python:1 '' \"", instance,
+                   "\" ", runs, " 2>&1");
+  const std::unique_ptr<FILE, int (*)(FILE*)> stream(
+      popen(command.c_str(), "r"), pclose);
+  std::string output;
+  char buffer[512];
+  while (fgets(buffer, sizeof(buffer), stream.get()) != nullptr) {
+    output += buffer;
+  }
+  return absl::StrSplit(output, '\n', absl::SkipEmpty());
+}
+
+TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const Lines lines = RunFromC(
+      absl::StrCat("{name: app, pid: ", python.pid(), ", tags: [env:test]}"),
+      2);
+  const std::string tags =
+      absl::StrCat(" env:test process_name:app pid:", python.pid());
+  size_t i = 0;
+  EXPECT_EQ(lines.at(i++), "version " PYCHECK_VERSION);
+  EXPECT_EQ(lines.at(i++), "run 0");
+  i += 5;
+  EXPECT_THAT(lines.at(i++), StartsWith("service_check python:1 "
+                                        "python.gc.readable=0 host=[] "));
+  EXPECT_EQ(lines.at(i++), "run 1");
+  for (const GaugeDefinition& gauge : GaugeDefinitions()) {
+    EXPECT_THAT(lines.at(i++),
+                ContainsRegex(absl::StrCat(
+                    "^metric python:1 type=0 ", gauge.name,
+                    "=[0-9.e+-]+ host=\\[\\] flush=0", tags, "$")));
+  }
+  EXPECT_THAT(lines.at(i++), HasSubstr("python.gc.readable=0"));
+  EXPECT_EQ(lines.size(), i);
+}
+
+TEST(NativeDoor, TellsAnAgentWrittenInCWhatIsWrong) {
+  EXPECT_THAT(RunFromC("{name: app, pidfile: /run/app.pid}", 1),
+              ElementsAre("version " PYCHECK_VERSION, "run 0",
+                          "error instance option \"pidfile\" is not known; did "
+                          "you mean \"pid_file\"?"));
+}
+
+// What callbacks that know no caller can keep.
+std::atomic<int> gauges_received{0};
+
+void CountGauge(char* /*check_id*/, int /*type*/, char* /*name*/,
+                double /*value*/, char** /*tags*/, char* /*hostname*/,
+                bool /*flush*/) {
+  ++gauges_received;
+}
+
+void IgnoreServiceCheck(char* /*check_id*/, char* /*name*/, int /*status*/,
+                        char** /*tags*/, char* /*hostname*/,
+                        char* /*message*/) {}
+
+constexpr AgentCallbacks kCallbacks = {
+    .submit_metric = CountGauge,
+    .submit_service_check = IgnoreServiceCheck,
+    .submit_event = nullptr,
+    .submit_histogram_bucket = nullptr,
+    .submit_event_platform_event = nullptr};
+
+class Library {
+ public:
+  explicit Library(const char* path)
+      : handle_(dlopen(path, RTLD_NOW | RTLD_LOCAL)) {
+    EXPECT_NE(handle_, nullptr) << dlerror();
+    run_ = reinterpret_cast<decltype(&Run)>(dlsym(handle_, "Run"));
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+  ~Library() { dlclose(handle_); }
+
+  // The error's text, or nothing.
+  std::string RunOnce(std::string check_id, std::string instance) const {
+    const char* error = nullptr;
+    run_(check_id.data(), nullptr, instance.data(), &kCallbacks, &error);
+    std::string text = error == nullptr ? "" : error;
+    std::free(const_cast<char*>(error));
+    return text;
+  }
+
+  decltype(&Run) run() const { return run_; }
+
+ private:
+  void* handle_;
+  decltype(&Run) run_;
+};
+
+TEST(NativeDoor, LetsNoExceptionOut) {
+  const Library library(THROWING_DOOR);
+  EXPECT_EQ(library.RunOnce("a", "{name: app, pid: 1}"), "the core threw");
+  EXPECT_EQ(library.RunOnce("b", "{name: an int, pid: 1}"),
+            "unknown exception");
+}
+
+TEST(NativeDoor, TakesNullForWhatIsNotThere) {
+  const Library library(NATIVE_DOOR);
+  char check_id[] = "a";
+  const char* error = nullptr;
+  library.run()(check_id, nullptr, nullptr, &kCallbacks, &error);
+  EXPECT_THAT(error, HasSubstr("\"name\" is required"));
+  std::free(const_cast<char*>(error));
+  library.run()(nullptr, nullptr, nullptr, nullptr, &error);
+  EXPECT_THAT(error, HasSubstr("check id"));
+  std::free(const_cast<char*>(error));
+  library.run()(nullptr, nullptr, nullptr, nullptr, nullptr);
+}
+
+TEST(NativeDoor, RunsDifferentIdsInParallel) {
+  constexpr int kThreads = 8;
+  constexpr int kRuns = 100;
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const std::string instance =
+      absl::StrCat("{name: app, pid: ", python.pid(), "}");
+  const Library library(NATIVE_DOOR);
+  gauges_received = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int id = 0; id < kThreads; ++id) {
+    threads.emplace_back([&, id] {
+      for (int i = 0; i < kRuns; ++i) {
+        EXPECT_EQ(library.RunOnce(absl::StrCat("python:", id), instance), "");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(gauges_received, kThreads * (10 * kRuns - 5));
+}
+
+TEST(NativeDoor, RunsOneIdFromSeveralThreads) {
+  constexpr int kThreads = 4;
+  constexpr int kRuns = 100;
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const std::string instance =
+      absl::StrCat("{name: app, pid: ", python.pid(), "}");
+  const Library library(NATIVE_DOOR);
+  gauges_received = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kRuns; ++i) {
+        EXPECT_EQ(library.RunOnce("python:1", instance), "");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(gauges_received, kThreads * kRuns * 10 - 5);
+}
+
+bool IsMapped() {
+  return absl::StrContains(*ReadWholeFile("/proc/self/maps", size_t{1} << 24),
+                           "libdatadog-agent-python");
+}
+
+// Loads the library, runs it in a thread that outlives it, and unloads it.
+void LoadRunAndUnload(const std::string& chosen) {
+  const size_t descriptors = CountDescriptors();
+  std::atomic<bool> ran{false};
+  std::atomic<bool> closed{false};
+  auto library = std::make_unique<Library>(NATIVE_DOOR);
+  std::thread thread([&] {
+    EXPECT_EQ(library->RunOnce(
+                  "python:1",
+                  "{name: app, search_string: ['x+y'], exact_match: false}"),
+              "");
+    EXPECT_EQ(library->RunOnce("python:2", chosen), "");
+    EXPECT_NE(library->RunOnce("python:3", "{name: [}"), "");
+    ran = true;
+    ran.notify_one();
+    closed.wait(false);
+  });
+  ran.wait(false);
+  EXPECT_GT(CountDescriptors(), descriptors);
+  library.reset();
+  EXPECT_EQ(CountDescriptors(), descriptors);
+  EXPECT_FALSE(IsMapped());
+  closed = true;
+  closed.notify_one();
+  thread.join();
+}
+
+TEST(NativeDoor, LeavesNothingBehindWhenItIsClosed) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const std::string chosen =
+      absl::StrCat("{name: app, pid: ", python.pid(), "}");
+  // The dynamic loader's own tables grow, at first by more, then by a few bytes
+  // a load.
+  constexpr int kLoads = 200;
+  constexpr size_t kBytesOfTheLoader = 32;
+  for (int i = 0; i < kLoads; ++i) LoadRunAndUnload(chosen);
+  const size_t heap = mallinfo2().uordblks;
+  for (int i = 0; i < kLoads; ++i) LoadRunAndUnload(chosen);
+  EXPECT_LE(mallinfo2().uordblks, heap + kLoads * kBytesOfTheLoader);
+}
+
+}  // namespace
+}  // namespace pycheck
