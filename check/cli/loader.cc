@@ -21,6 +21,7 @@ std::vector<std::string> Tags(char** tags) {
   return copies;
 }
 
+// NOLINTBEGIN(readability-non-const-parameter): the interface has them so.
 void SubmitMetric(char* check_id, int /*type*/, char* name, double value,
                   char** tags, char* /*hostname*/, bool /*flush*/) {
   current_recording->gauges.push_back({check_id, name, value, Tags(tags)});
@@ -31,6 +32,8 @@ void SubmitServiceCheck(char* check_id, char* name, int status, char** tags,
   current_recording->service_checks.push_back(
       {check_id, name, status, Tags(tags), message});
 }
+
+// NOLINTEND(readability-non-const-parameter)
 
 // The check uses neither events nor histograms.
 constexpr AgentCallbacks kCallbacks = {
@@ -47,6 +50,7 @@ absl::StatusOr<Loader> Loader::Open(const std::string& path) {
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     return absl::FailedPreconditionError(
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread.
         absl::StrCat("cannot load the check: ", dlerror()));
   }
   Loader loader(library);

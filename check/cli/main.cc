@@ -179,4 +179,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace pycheck
 
+// Without memory it may as well end.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) { return pycheck::Main(argc, argv); }

@@ -4,6 +4,7 @@
 #ifndef PYCHECK_CHECK_NATIVE_AGENT_H_
 #define PYCHECK_CHECK_NATIVE_AGENT_H_
 
+// NOLINTBEGIN(google-runtime-int, modernize-*): it is C.
 #include <stdbool.h>
 
 #ifdef __cplusplus
@@ -42,5 +43,6 @@ const char* Version(void);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(google-runtime-int, modernize-*)
 
 #endif  // PYCHECK_CHECK_NATIVE_AGENT_H_

@@ -39,7 +39,7 @@ absl::Status RunInstance(char* check_id, const char* init_config,
                          absl::Nanoseconds(BootNanoseconds()));
   if (!instance.ok()) return instance.status();
   const std::lock_guard<std::mutex> lock((*instance)->mutex);
-  const absl::Status status = (*instance)->check->Collect();
+  absl::Status status = (*instance)->check->Collect();
   if (!status.ok()) return status;
   NativeSink sink(check_id, *callbacks);
   (*instance)->check->Report(sink);

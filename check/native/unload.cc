@@ -2,9 +2,11 @@
 // dlclose(3) unloads this object: the memory that it keeps for exceptions when
 // there is no other.
 
+// NOLINTBEGIN(bugprone-reserved-identifier): libstdc++'s own name.
 namespace __gnu_cxx {
-void __freeres();  // NOLINT: libstdc++'s own name, for leak checkers
+void __freeres();
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 // With a priority it comes after the destructors of static objects.
 __attribute__((destructor(101))) static void FreeExceptionPool() {

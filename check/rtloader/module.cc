@@ -138,7 +138,7 @@ PyObject* Init(PyObject* self, PyObject* args, PyObject* kwargs) {
     const PythonRef capsule(
         PyCapsule_New(state.get(), kCapsuleName, DestroyState));
     if (!capsule) return nullptr;
-    state.release();
+    static_cast<void>(state.release());  // the capsule owns it now
     if (PyObject_SetAttrString(self, kStateAttribute, capsule.get()) != 0) {
       return nullptr;
     }

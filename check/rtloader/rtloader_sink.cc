@@ -11,7 +11,7 @@ PythonRef Text(const std::string& text) {
 
 }  // namespace
 
-RtloaderSink::RtloaderSink(PyObject* check) : check_(check), ok_(false) {
+RtloaderSink::RtloaderSink(PyObject* check) : check_(check) {
   const PythonRef aggregator =
       ImportAgentModule("aggregator", "datadog_checks.base.stubs.aggregator");
   if (!aggregator) return;

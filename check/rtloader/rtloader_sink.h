@@ -34,7 +34,7 @@ class RtloaderSink : public MetricSink {
   PythonRef gauge_;  // aggregator.GAUGE
   const TagSet* listed_ = nullptr;
   PythonRef list_;  // of *listed_
-  bool ok_;
+  bool ok_ = false;
 };
 
 }  // namespace pycheck

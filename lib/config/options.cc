@@ -138,8 +138,8 @@ absl::StatusOr<bool> ParseExactMatch(const Section& instance) {
   return value->get<bool>();
 }
 
-absl::StatusOr<Selector> CompilePatterns(const Section& instance,
-                                         std::vector<std::string> patterns) {
+absl::StatusOr<Selector> CompilePatterns(
+    const Section& instance, const std::vector<std::string>& patterns) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kMaxPatternBytes);
@@ -174,7 +174,7 @@ absl::StatusOr<Selector> ParseSearchString(const Section& instance) {
   const absl::StatusOr<bool> exact = ParseExactMatch(instance);
   if (!exact.ok()) return exact.status();
   if (*exact) return NameSelector{*std::move(strings)};
-  return CompilePatterns(instance, *std::move(strings));
+  return CompilePatterns(instance, *strings);
 }
 
 absl::StatusOr<Selector> ParseSelector(const Section& instance) {
@@ -247,8 +247,7 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
   options.selector = *std::move(selector);
 
   absl::StatusOr<std::vector<std::string>> tags = instance.Strings(
-      "tags",
-      "is not a list of tags; write tags: [\"env:prod\", \"team:web\"]");
+      "tags", R"(is not a list of tags; write tags: ["env:prod", "team:web"])");
   if (!tags.ok()) return tags.status();
   options.tags = *std::move(tags);
 

@@ -28,8 +28,12 @@ constexpr std::string_view kRuntime = "_PyRuntime";
 constexpr std::string_view kVersion = "Py_Version";  // 3.11 and later
 
 // PY_VERSION_HEX, patchlevel.h.
-int Major(uint64_t version_hex) { return (version_hex >> 24) & 0xff; }
-int Minor(uint64_t version_hex) { return (version_hex >> 16) & 0xff; }
+int Major(uint64_t version_hex) {
+  return static_cast<int>((version_hex >> 24) & 0xff);
+}
+int Minor(uint64_t version_hex) {
+  return static_cast<int>((version_hex >> 16) & 0xff);
+}
 
 // What an image says of its version.
 struct Runtime {

@@ -84,7 +84,7 @@ absl::StatusOr<Image> Image::Read(const Memory& memory, uint64_t base) {
   absl::Status status = ReadArray(memory, base + header->e_phoff, segments);
   if (!status.ok()) return AsMalformed(status, "program headers");
 
-  const auto first =
+  const auto* const first =
       std::find_if(segments.begin(), segments.end(), [](const Elf64_Phdr& s) {
         return s.p_type == PT_LOAD && s.p_offset == 0;
       });

@@ -23,7 +23,7 @@ absl::StatusOr<Statm> ParseStatm(std::string_view text) {
 }
 
 uint64_t PageSize() {
-  static const uint64_t size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  static const auto size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return size;
 }
 

@@ -112,6 +112,11 @@ TEST_P(InterpreterTest, IsNeverWrongWhileTheProcessCollects) {
     for (int generation = 0; generation < kGenerations; ++generation) {
       seen[generation].insert((*counts)[static_cast<size_t>(generation)]);
     }
+    if (i % 10 == 0) {
+      const absl::StatusOr<Interpreter> again =
+          Interpreter::Find(memory, Images(process.pid()));
+      EXPECT_TRUE(again.ok()) << again.status();
+    }
     usleep(kPause);
   }
   EXPECT_LE(*seen[0].rbegin(), 130);

@@ -1,0 +1,34 @@
+"""Counts the tests in JUnit files and names those that were skipped or failed.
+
+usage: summary.py FILE...
+"""
+
+import collections
+import sys
+import xml.etree.ElementTree
+
+
+def outcome(case):
+    if case.find("failure") is not None or case.find("error") is not None:
+        return "failed"
+    if case.find("skipped") is not None or case.get("result") == "skipped":
+        return "skipped"
+    return "passed"
+
+
+def main(paths):
+    counts = collections.Counter()
+    for path in paths:
+        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+            result = outcome(case)
+            counts[result] += 1
+            if result != "passed":
+                name = f"{case.get('classname')}.{case.get('name')}"
+                print(f"{result}: {name}")
+    print(", ".join(f"{counts[key]} {key}"
+                    for key in ("passed", "failed", "skipped")))
+    return 0 if counts["passed"] and not counts["failed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
