@@ -105,6 +105,16 @@ std::vector<Row> ProcessRows(const Recording& recording) {
   return rows;
 }
 
+// What the service checks say, and of how many instances.
+std::map<std::string, int> ServiceCheckLines(const Recording& recording) {
+  std::map<std::string, int> lines;
+  for (const Recording::ServiceCheck& check : recording.service_checks) {
+    ++lines[absl::StrCat(check.name, ": ", StatusName(check.status),
+                         check.message.empty() ? "" : ": ", check.message)];
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string ToJson(const Recording& recording) {
@@ -143,10 +153,10 @@ std::string ToTable(const Recording& recording) {
   } else if (recording.failures.empty()) {
     text = "  no Python process matches\n";
   }
-  for (const Recording::ServiceCheck& check : recording.service_checks) {
-    absl::StrAppendFormat(&text, "  %s: %s%s%s\n", check.name,
-                          StatusName(check.status),
-                          check.message.empty() ? "" : ": ", check.message);
+  for (const auto& [line, count] : ServiceCheckLines(recording)) {
+    absl::StrAppendFormat(
+        &text, "  %s%s\n", line,
+        count > 1 ? absl::StrCat(" (", count, " instances)") : std::string());
   }
   for (const Recording::Failure& failure : recording.failures) {
     absl::StrAppendFormat(&text, "  error in %s: %s\n", failure.check_id,
