@@ -85,7 +85,7 @@ Document ResolvePlainScalar(std::string_view text) {
 // Owns libyaml's parser and the document that it loaded.
 class YamlDocument {
  public:
-  explicit YamlDocument(std::string_view text) {
+  explicit YamlDocument(std::string_view text) : text_(text) {
     if (yaml_parser_initialize(&parser_) == 0) throw std::bad_alloc();
     yaml_parser_set_input_string(
         &parser_, reinterpret_cast<const unsigned char*>(text.data()),
@@ -102,21 +102,33 @@ class YamlDocument {
   absl::StatusOr<yaml_node_t*> Load() {
     Unload();
     loaded_ = yaml_parser_load(&parser_, &document_) != 0;
-    if (!loaded_) {
-      return Invalid(parser_.problem != nullptr ? parser_.problem : "no memory",
-                     parser_.problem_mark);
-    }
+    if (!loaded_) return Problem();
     return yaml_document_get_root_node(&document_);
   }
 
   yaml_node_t* Node(int id) { return yaml_document_get_node(&document_, id); }
 
  private:
+  // What the parser stumbled over. Of bytes that are not text it knows the
+  // offset only.
+  absl::Status Problem() const {
+    yaml_mark_t mark = parser_.problem_mark;
+    if (parser_.error == YAML_READER_ERROR) {
+      const std::string_view before = text_.substr(0, parser_.problem_offset);
+      mark.line =
+          static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+      mark.column = before.size() - (before.rfind('\n') + 1);
+    }
+    return Invalid(parser_.problem != nullptr ? parser_.problem : "no memory",
+                   mark);
+  }
+
   void Unload() {
     if (loaded_) yaml_document_delete(&document_);
     loaded_ = false;
   }
 
+  std::string_view text_;
   yaml_parser_t parser_;
   yaml_document_t document_;
   bool loaded_ = false;
@@ -212,7 +224,21 @@ absl::StatusOr<Document> ParseYaml(std::string_view text) {
 
 absl::StatusOr<Document> ParseJson(std::string_view text) {
   if (text.size() > kMaxDocumentBytes) return TooLarge();
-  Document document = Document::parse(text, nullptr, false);
+  int values = 0;
+  bool too_large = false;
+  const auto within_bounds = [&](int depth, Document::parse_event_t event,
+                                 Document& /*value*/) {
+    if (event == Document::parse_event_t::value ||
+        event == Document::parse_event_t::object_start ||
+        event == Document::parse_event_t::array_start) {
+      ++values;
+    }
+    too_large =
+        too_large || depth > kMaxDocumentDepth || values > kMaxDocumentNodes;
+    return !too_large;
+  };
+  Document document = Document::parse(text, within_bounds, false);
+  if (too_large) return TooLarge();
   if (document.is_discarded()) {
     return absl::InvalidArgumentError("not valid JSON");
   }

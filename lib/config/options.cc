@@ -34,13 +34,25 @@ constexpr std::string_view kSelectors[] = {"search_string", "pid", "pid_file"};
 // A compiled expression takes at most this much memory.
 constexpr int64_t kMaxPatternBytes = int64_t{1} << 20;
 
+// At most `limit` bytes of a UTF-8 text, cut between two characters.
+std::string Shortened(std::string text, size_t limit) {
+  if (text.size() <= limit) return text;
+  constexpr unsigned char kContinuationMask = 0xc0;
+  constexpr unsigned char kContinuation = 0x80;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) &
+                       kContinuationMask) == kContinuation) {
+    --limit;
+  }
+  return absl::StrCat(text.substr(0, limit), "...");
+}
+
+constexpr size_t kShownBytes = 77;
+
 // A value as an error shows it: short, whatever it is.
 std::string Shown(const Document& value) {
-  constexpr size_t kLongest = 80;
-  std::string text =
-      value.dump(-1, ' ', false, Document::error_handler_t::replace);
-  if (text.size() > kLongest) text = absl::StrCat(text.substr(0, 77), "...");
-  return text;
+  return Shortened(
+      value.dump(-1, ' ', false, Document::error_handler_t::replace),
+      kShownBytes);
 }
 
 // One section of the configuration, with the name that errors give it.
@@ -72,7 +84,7 @@ class Section {
       if (absl::c_linear_search(known, key)) continue;
       const std::optional<std::string_view> nearest = NearestWord(key, known);
       return absl::InvalidArgumentError(absl::StrCat(
-          name_, " option \"", key.substr(0, 80), "\" is not known; ",
+          name_, " option \"", Shortened(key, kShownBytes), "\" is not known; ",
           nearest
               ? absl::StrCat("did you mean \"", *nearest, "\"?")
               : absl::StrCat("the options are ", absl::StrJoin(known, ", "))));
@@ -161,7 +173,8 @@ absl::StatusOr<Selector> CompilePatterns(
   return selector;
 }
 
-absl::StatusOr<Selector> ParseSearchString(const Section& instance) {
+absl::StatusOr<Selector> ParseSearchString(const Section& instance,
+                                           bool exact_match) {
   absl::StatusOr<std::vector<std::string>> strings = instance.Strings(
       "search_string",
       "is not a list of names or patterns; write search_string: [gunicorn]");
@@ -171,9 +184,7 @@ absl::StatusOr<Selector> ParseSearchString(const Section& instance) {
                           "is empty, so it would match nothing; write "
                           "search_string: [gunicorn]");
   }
-  const absl::StatusOr<bool> exact = ParseExactMatch(instance);
-  if (!exact.ok()) return exact.status();
-  if (*exact) return NameSelector{*std::move(strings)};
+  if (exact_match) return NameSelector{*std::move(strings)};
   return CompilePatterns(instance, *strings);
 }
 
@@ -190,7 +201,11 @@ absl::StatusOr<Selector> ParseSelector(const Section& instance) {
             : absl::StrCat(absl::StrJoin(given, " and "), " are both given"),
         "; give exactly one of ", absl::StrJoin(kSelectors, ", ")));
   }
-  if (given[0] == "search_string") return ParseSearchString(instance);
+  const absl::StatusOr<bool> exact_match = ParseExactMatch(instance);
+  if (!exact_match.ok()) return exact_match.status();
+  if (given[0] == "search_string") {
+    return ParseSearchString(instance, *exact_match);
+  }
   if (given[0] == "pid") {
     const absl::StatusOr<pid_t> pid = ParsePid(instance);
     if (!pid.ok()) return pid.status();

@@ -59,7 +59,8 @@ absl::StatusOr<std::array<Generation, kGenerations>> ReadGenerations(
 }
 
 bool IsLink(uint64_t link) {
-  return link != 0 && WithoutFlags(link) % sizeof(uint64_t) == 0;
+  const uint64_t address = WithoutFlags(link);
+  return address != 0 && address % sizeof(uint64_t) == 0;
 }
 
 bool IsPlausible(const Generation& generation) {

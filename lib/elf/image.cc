@@ -174,6 +174,7 @@ absl::StatusOr<Symbol> Image::FindInGnuHash(const Memory& memory,
     uint32_t bloom_words;
     uint32_t bloom_shift;
   };
+  if (!Contains(gnu_hash_, sizeof(Header))) return Malformed("hash table");
   const absl::StatusOr<Header> header = memory.Read<Header>(gnu_hash_);
   if (!header.ok()) return AsMalformed(header.status(), "hash table");
   if (header->bucket_count == 0) return NotDefined(name);
@@ -214,6 +215,7 @@ absl::StatusOr<Symbol> Image::FindInSysvHash(const Memory& memory,
     uint32_t bucket_count;
     uint32_t chain_count;
   };
+  if (!Contains(sysv_hash_, sizeof(Header))) return Malformed("hash table");
   const absl::StatusOr<Header> header = memory.Read<Header>(sysv_hash_);
   if (!header.ok()) return AsMalformed(header.status(), "hash table");
   if (header->bucket_count == 0) return NotDefined(name);

@@ -14,7 +14,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/procfs/stat.h"
@@ -49,8 +48,7 @@ absl::StatusOr<std::string_view> ReadProcessFile(const Procfs& procfs,
 }  // namespace
 
 absl::StatusOr<Procfs> Procfs::Open(std::string root) {
-  const std::string_view stripped = absl::StripSuffix(root, "/");
-  root.resize(stripped.size());
+  if (root.size() > 1 && root.back() == '/') root.pop_back();
   struct statfs filesystem;
   if (statfs(root.c_str(), &filesystem) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot open ", root));

@@ -29,11 +29,22 @@ class FakeMemory : public Memory {
   // Changes mapped bytes.
   void Write(uint64_t address, std::string_view bytes) {
     const auto region = std::prev(regions_.upper_bound(address));
-    region->second.replace(address - region->first, bytes.size(), bytes);
+    std::memcpy(region->second.data() + (address - region->first), bytes.data(),
+                bytes.size());
   }
   template <typename T>
   void Put(uint64_t address, const T& value) {
     Write(address, {reinterpret_cast<const char*>(&value), sizeof(T)});
+  }
+
+  // What is mapped there; not counted as a read.
+  template <typename T>
+  T Get(uint64_t address) const {
+    const auto region = std::prev(regions_.upper_bound(address));
+    T value;
+    std::memcpy(&value, region->second.data() + (address - region->first),
+                sizeof(T));
+    return value;
   }
 
   // From now on every read gives kNotFound.

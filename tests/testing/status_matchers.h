@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 
 namespace pycheck {
 
@@ -17,18 +20,23 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
 }
 
 // Each takes an absl::Status or an absl::StatusOr.
-MATCHER(IsOk, "") {
+MATCHER(IsOk, negation ? "is an error" : "is OK") {
   *result_listener << StatusOf(arg).ToString();
   return StatusOf(arg).ok();
 }
 
-MATCHER_P(HasCode, code, "") {
+MATCHER_P(HasCode, code,
+          absl::StrCat(negation ? "is not " : "is ",
+                       absl::StatusCodeToString(code))) {
   *result_listener << StatusOf(arg).ToString();
   return StatusOf(arg).code() == code;
 }
 
 // `message` is the whole message, or a matcher of it.
-MATCHER_P2(StatusIs, code, message, "") {
+MATCHER_P2(StatusIs, code, message,
+           absl::StrCat(negation ? "is not " : "is ",
+                        absl::StatusCodeToString(code), " with a message that ",
+                        testing::DescribeMatcher<std::string>(message))) {
   *result_listener << StatusOf(arg).ToString();
   return StatusOf(arg).code() == code &&
          testing::Matches(message)(std::string(StatusOf(arg).message()));

@@ -1,0 +1,193 @@
+#include "lib/procfs/procfs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/child_process.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temporary_file.h"
+
+namespace pycheck {
+namespace {
+
+using absl::StatusCode;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
+
+Procfs OwnProcfs() { return *Procfs::Open("/proc"); }
+
+std::string NameOf(pid_t pid) {
+  const absl::StatusOr<std::string> name = ReadProcessName(OwnProcfs(), pid);
+  EXPECT_THAT(name, IsOk());
+  return name.value_or("");
+}
+
+std::string CommandLineOf(pid_t pid) {
+  const absl::StatusOr<std::string> line = ReadCommandLine(OwnProcfs(), pid);
+  EXPECT_THAT(line, IsOk());
+  return line.value_or("(none)");
+}
+
+TEST(ProcfsOpen, TakesAMountedProcfs) {
+  const absl::StatusOr<Procfs> procfs = Procfs::Open("/proc");
+  ASSERT_THAT(procfs, IsOk());
+  EXPECT_EQ(procfs->root(), "/proc");
+  EXPECT_EQ(procfs->ProcessPath(4711), "/proc/4711/");
+  EXPECT_EQ(procfs->ProcessPath(4711, "stat"), "/proc/4711/stat");
+}
+
+TEST(ProcfsOpen, DropsATrailingSlash) {
+  EXPECT_EQ(Procfs::Open("/proc/")->root(), "/proc");
+}
+
+TEST(ProcfsOpen, NamesAPathThatIsMissing) {
+  EXPECT_THAT(
+      Procfs::Open("/nowhere/proc"),
+      StatusIs(StatusCode::kNotFound, HasSubstr("cannot open /nowhere/proc")));
+}
+
+TEST(ProcfsOpen, RefusesADirectoryThatIsNoProcfs) {
+  const TemporaryDirectory directory;
+  EXPECT_THAT(Procfs::Open(directory.path()),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       directory.path() + " is not a mounted procfs"));
+}
+
+TEST(ProcfsOpen, RefusesTheRootDirectoryByName) {
+  EXPECT_THAT(Procfs::Open("/"), StatusIs(StatusCode::kFailedPrecondition,
+                                          "/ is not a mounted procfs"));
+}
+
+TEST(HasOwnPids, IsTrueForThisMachinesProcfs) {
+  EXPECT_TRUE(OwnProcfs().has_own_pids());
+}
+
+TEST(HasOwnPids, IsFalseInANamespaceBelowTheMounts) {
+  ChildProcess child([](const Channel& channel) {
+    channel.Tell();
+    if (unshare(CLONE_NEWPID) != 0) _exit(3);
+    const pid_t inner = fork();
+    if (inner == 0) _exit(OwnProcfs().has_own_pids() ? 1 : 0);
+    int status = 0;
+    waitpid(inner, &status, 0);
+    _exit(WEXITSTATUS(status));
+  });
+  child.AwaitEnd();
+  const int status = child.Reap();
+  if (WEXITSTATUS(status) == 3) GTEST_SKIP() << "may not make a namespace";
+  EXPECT_EQ(status, 0);
+}
+
+TEST(ListPids, HoldsEveryLiveProcessAndNoneThatWasReaped) {
+  ChildProcess child(TellAndWait);
+  const pid_t pid = child.pid();
+  EXPECT_THAT(*OwnProcfs().ListPids(), Contains(pid));
+  EXPECT_THAT(*OwnProcfs().ListPids(), Contains(getpid()));
+  child.Reap();
+  EXPECT_THAT(*OwnProcfs().ListPids(), Not(Contains(pid)));
+}
+
+TEST(ListIds, TakesNumbersOnly) {
+  const TemporaryDirectory directory;
+  for (const char* name :
+       {"7", "4194304", "self", "7a", "1.5", "99999999999"}) {
+    std::filesystem::create_directory(directory.File(name));
+  }
+  EXPECT_THAT(*ListIds(directory.path()), UnorderedElementsAre(7, 4194304));
+}
+
+TEST(ListIds, NamesADirectoryThatIsMissing) {
+  EXPECT_THAT(
+      ListIds("/proc/0/task"),
+      StatusIs(StatusCode::kNotFound, HasSubstr("cannot list /proc/0/task")));
+}
+
+class ShortName : public testing::TestWithParam<const char*> {};
+
+TEST_P(ShortName, IsReadFromTheKernel) {
+  const ChildProcess child = NamedChild(GetParam());
+  EXPECT_EQ(NameOf(child.pid()), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(ReadProcessName, ShortName,
+                         testing::Values("", " ", "a worker", "(sd-pam)",
+                                         ") S 1 (", "caf\xc3\xa9",
+                                         "fourteen-bytes", "fifteen-bytes-x"));
+
+TEST(ReadProcessName, CompletesACutNameFromTheFirstArgument) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("a-name-of-many-more-than-15-bytes");
+  std::filesystem::create_symlink("/bin/sh", path);
+  const ChildProcess child = ShellChild({}, path);
+  EXPECT_EQ(NameOf(child.pid()), "a-name-of-many-more-than-15-bytes");
+}
+
+TEST(ReadProcessName, KeepsACutNameThatTheFirstArgumentDoesNotBeginWith) {
+  const ChildProcess child = NamedChild("another-name-of-many-bytes");
+  EXPECT_EQ(NameOf(child.pid()), "another-name-of");
+}
+
+TEST(ReadProcessName, ReadsAZombie) {
+  const ChildProcess child = NamedChild("worker");
+  child.Kill();
+  EXPECT_EQ(NameOf(child.pid()), "worker");
+}
+
+TEST(ReadProcessName, FindsNoProcessThatWasReaped) {
+  ChildProcess child(TellAndWait);
+  const pid_t pid = child.pid();
+  child.Reap();
+  EXPECT_THAT(ReadProcessName(OwnProcfs(), pid),
+              StatusIs(StatusCode::kNotFound,
+                       HasSubstr(absl::StrCat("/proc/", pid, "/stat"))));
+}
+
+TEST(ReadCommandLine, JoinsTheArgumentsWithSpaces) {
+  const ChildProcess child = ShellChild({"my app", "", "--port=1"});
+  EXPECT_EQ(CommandLineOf(child.pid()),
+            "/bin/sh -c echo; read line my app  --port=1");
+}
+
+TEST(ReadCommandLine, KeepsBytesThatAreNotUtf8) {
+  const ChildProcess child = ShellChild({"\xff\xfe"});
+  EXPECT_EQ(CommandLineOf(child.pid()), "/bin/sh -c echo; read line \xff\xfe");
+}
+
+TEST(ReadCommandLine, DropsTheNulsThatATitleLeavesBehind) {
+  const ChildProcess child = ShellChild({"app", "", "", ""});
+  EXPECT_EQ(CommandLineOf(child.pid()), "/bin/sh -c echo; read line app");
+}
+
+TEST(ReadCommandLine, IsCutAtItsLimit) {
+  const ChildProcess child = ShellChild({std::string(100'000, 'x')});
+  const std::string line = CommandLineOf(child.pid());
+  EXPECT_EQ(line.size(), kMaxCommandLine);
+  EXPECT_THAT(line, StartsWith("/bin/sh -c echo; read line xxx"));
+}
+
+TEST(ReadCommandLine, IsEmptyForAZombie) {
+  const ChildProcess child(TellAndWait);
+  child.Kill();
+  EXPECT_EQ(CommandLineOf(child.pid()), "");
+}
+
+TEST(ReadCommandLine, FindsNoProcessThatWasReaped) {
+  ChildProcess child(TellAndWait);
+  const pid_t pid = child.pid();
+  child.Reap();
+  EXPECT_THAT(ReadCommandLine(OwnProcfs(), pid),
+              HasCode(StatusCode::kNotFound));
+}
+
+}  // namespace
+}  // namespace pycheck
