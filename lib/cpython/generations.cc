@@ -105,7 +105,7 @@ absl::Status TryProof(const Memory& memory, uint64_t address,
 absl::Status ProveGenerations(const Memory& memory, uint64_t address,
                               const Layout& layout) {
   for (int attempt = 0; attempt < kProofAttempts; ++attempt) {
-    const absl::Status status = TryProof(memory, address, layout);
+    absl::Status status = TryProof(memory, address, layout);
     if (status.ok() || absl::IsNotFound(status)) return status;
   }
   return Implausible(address);
