@@ -28,10 +28,15 @@ struct State {
 };
 using SharedState = std::shared_ptr<State>;
 
-PyObject* Raise(const char* module, const char* name,
-                std::string_view message) {
-  const PythonRef type = Attribute(Import(module).get(), name);
-  if (type) PyErr_SetString(type.get(), std::string(message).c_str());
+// Raises an exception of datadog_checks.base.errors. A message may show text
+// that is not UTF-8.
+PyObject* Raise(const char* name, std::string_view message) {
+  const PythonRef type =
+      Attribute(Import("datadog_checks.base.errors").get(), name);
+  if (!type) return nullptr;
+  const PythonRef text(PyUnicode_DecodeUTF8(
+      message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
+  if (text) PyErr_SetObject(type.get(), text.get());
   return nullptr;
 }
 
@@ -130,8 +135,7 @@ PyObject* Init(PyObject* self, PyObject* args, PyObject* kwargs) {
         CreateCheck(init_config.get(), instance.get(), path);
     if (!check.ok()) {
       if (PyErr_Occurred() != nullptr) return nullptr;
-      return Raise("datadog_checks.base", "ConfigurationError",
-                   check.status().message());
+      return Raise("ConfigurationError", check.status().message());
     }
     auto state = std::make_unique<SharedState>(
         new State{.mutex = {}, .check = *std::move(check)});
@@ -171,7 +175,7 @@ PyObject* RunCheck(PyObject* self, PyObject* /*instance*/) {
       status = state->check.Collect();
     }
     if (!status.ok()) {
-      return Raise("datadog_checks.base", "CheckException", status.message());
+      return Raise("CheckException", status.message());
     }
     RtloaderSink sink(self);
     if (sink.ok()) state->check.Report(sink);
