@@ -87,9 +87,10 @@ class YamlDocument {
  public:
   explicit YamlDocument(std::string_view text) : text_(text) {
     if (yaml_parser_initialize(&parser_) == 0) throw std::bad_alloc();
+    // libyaml asserts that there is a text, be it empty.
+    const char* const data = text.data() == nullptr ? "" : text.data();
     yaml_parser_set_input_string(
-        &parser_, reinterpret_cast<const unsigned char*>(text.data()),
-        text.size());
+        &parser_, reinterpret_cast<const unsigned char*>(data), text.size());
   }
   YamlDocument(const YamlDocument&) = delete;
   YamlDocument& operator=(const YamlDocument&) = delete;

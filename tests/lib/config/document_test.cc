@@ -271,5 +271,11 @@ TEST(ParseJson, RefusesTooManyValues) {
   EXPECT_THAT(ParseJson(text + "]").status(), IsTooLarge());
 }
 
+TEST(ParseYaml, TakesAViewOfNothingForAnEmptyText) {
+  const absl::StatusOr<Document> document = ParseYaml(std::string_view());
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_TRUE(document->is_null());
+}
+
 }  // namespace
 }  // namespace pycheck
