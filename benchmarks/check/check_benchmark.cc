@@ -60,7 +60,7 @@ void BareReads(benchmark::State& state) {
   const UniqueFd maps = *OpenFile(directory + "maps");
   const uint64_t image = ReadMappedImages(maps.get())->front().base;
   std::optional<Taskstats> taskstats;
-  if (auto opened = Taskstats::Open(); opened.ok()) {
+  if (auto opened = Taskstats::Open(*Procfs::Open("/proc")); opened.ok()) {
     taskstats = *std::move(opened);
   }
   std::array<char, 4096> buffer;

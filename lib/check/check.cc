@@ -51,7 +51,7 @@ Check::Check(Options options, Procfs procfs)
   tags.push_back(absl::StrCat("process_name:", options_.name));
   tags_ = TagSet(std::move(tags));
   if (procfs_.has_own_pids()) {
-    absl::StatusOr<Taskstats> taskstats = Taskstats::Open();
+    absl::StatusOr<Taskstats> taskstats = Taskstats::Open(procfs_);
     if (taskstats.ok()) taskstats_ = *std::move(taskstats);
   }
 }

@@ -10,7 +10,7 @@
 #include "lib/base/unique_fd.h"
 #include "lib/process/collector.h"
 #include "lib/process/reading.h"
-#include "lib/process/thread_switches.h"
+#include "lib/procfs/thread_switches.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
 

@@ -12,10 +12,13 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "lib/base/errno_status.h"
+#include "lib/procfs/thread_switches.h"
 
 namespace pycheck {
 namespace {
@@ -109,7 +112,7 @@ absl::StatusOr<std::string_view> Ask(int socket, uint16_t family,
 
 }  // namespace
 
-absl::StatusOr<Taskstats> Taskstats::Open() {
+absl::StatusOr<Taskstats> Taskstats::Open(const Procfs& procfs) {
   UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
   if (!fd.valid()) {
     return ErrnoStatus(errno, "cannot open generic netlink");
@@ -132,9 +135,26 @@ absl::StatusOr<Taskstats> Taskstats::Open() {
   if (!family) return Malformed();
 
   Taskstats taskstats(std::move(fd), *family);
-  const absl::StatusOr<ContextSwitches> own = taskstats.Query(getpid());
-  if (!own.ok()) return own.status();
+  const absl::Status proof = taskstats.ProveItKeepsEndedThreads(procfs);
+  if (!proof.ok()) return proof;
   return taskstats;
+}
+
+absl::Status Taskstats::ProveItKeepsEndedThreads(const Procfs& procfs) {
+  const std::string directory = procfs.ProcessPath(getpid(), "task");
+  const absl::StatusOr<std::vector<pid_t>> before = ListIds(directory);
+  const absl::StatusOr<ContextSwitches> all = Query(getpid());
+  if (!all.ok()) return all.status();
+  const absl::StatusOr<ContextSwitches> living =
+      ThreadSwitches().Read(procfs, getpid());
+  const absl::StatusOr<std::vector<pid_t>> after = ListIds(directory);
+  // The living threads are read later, so alone they could only have more.
+  if (before.ok() && living.ok() && after.ok() && *before == *after &&
+      all->voluntary > living->voluntary) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "taskstats may not count threads that have ended");
 }
 
 absl::StatusOr<ContextSwitches> Taskstats::Query(pid_t pid) {

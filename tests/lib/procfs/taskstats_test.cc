@@ -59,9 +59,11 @@ void RunThreads() {
 class TaskstatsTest : public testing::Test {
  protected:
   void SetUp() override {
-    absl::StatusOr<Taskstats> opened = Taskstats::Open();
+    RunThreads();
+    absl::StatusOr<Taskstats> opened = Taskstats::Open(procfs_);
     if (absl::IsPermissionDenied(opened.status()) ||
         absl::IsInvalidArgument(opened.status()) ||
+        absl::IsFailedPrecondition(opened.status()) ||
         absl::IsNotFound(opened.status())) {
       GTEST_SKIP() << opened.status();
     }
@@ -69,6 +71,7 @@ class TaskstatsTest : public testing::Test {
     taskstats_ = *std::move(opened);
   }
 
+  const Procfs procfs_ = *Procfs::Open("/proc");
   std::optional<Taskstats> taskstats_;
 };
 
@@ -122,11 +125,21 @@ TEST_F(TaskstatsTest, ServesAfterItWasMoved) {
   EXPECT_THAT(moved.Query(getpid()), IsOk());
 }
 
+// A process in which no thread has ended cannot tell what the kernel does then.
+TEST(Taskstats, IsNotUsedWithoutProof) {
+  ChildProcess child([](const Channel& channel) {
+    channel.Tell();
+    _exit(Taskstats::Open(*Procfs::Open("/proc")).ok() ? 1 : 0);
+  });
+  child.AwaitEnd();
+  EXPECT_EQ(child.Reap(), 0);
+}
+
 TEST(Taskstats, IsRefusedWithoutRights) {
   ChildProcess child([](const Channel& channel) {
     channel.Tell();
     if (geteuid() == 0 && setuid(65534) != 0) _exit(2);
-    _exit(Taskstats::Open().ok() ? 1 : 0);
+    _exit(Taskstats::Open(*Procfs::Open("/proc")).ok() ? 1 : 0);
   });
   child.AwaitEnd();
   EXPECT_EQ(child.Reap(), 0);

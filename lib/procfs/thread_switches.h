@@ -1,5 +1,5 @@
-#ifndef PYCHECK_LIB_PROCESS_THREAD_SWITCHES_H_
-#define PYCHECK_LIB_PROCESS_THREAD_SWITCHES_H_
+#ifndef PYCHECK_LIB_PROCFS_THREAD_SWITCHES_H_
+#define PYCHECK_LIB_PROCFS_THREAD_SWITCHES_H_
 
 #include <sys/types.h>
 
@@ -29,4 +29,4 @@ class ThreadSwitches {
 
 }  // namespace pycheck
 
-#endif  // PYCHECK_LIB_PROCESS_THREAD_SWITCHES_H_
+#endif  // PYCHECK_LIB_PROCFS_THREAD_SWITCHES_H_

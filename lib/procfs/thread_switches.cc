@@ -1,4 +1,4 @@
-#include "lib/process/thread_switches.h"
+#include "lib/procfs/thread_switches.h"
 
 #include <array>
 #include <string>
