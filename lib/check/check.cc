@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/stat.h"
 #include "lib/selection/selection.h"
@@ -22,6 +23,8 @@ std::string_view Remedy(absl::StatusCode reason) {
       return "; its other gauges are right";
     case absl::StatusCode::kUnavailable:
       return "; it is tried again at every run";
+    case absl::StatusCode::kResourceExhausted:
+      return "; raise the Agent's limit of open files (LimitNOFILE)";
     default:
       return "";
   }
@@ -60,10 +63,8 @@ absl::Status Check::Collect() {
   const int64_t now = BootNanoseconds();
   const absl::StatusOr<std::vector<pid_t>> pids =
       SelectPids(options_.selector, procfs_);
-  if (!pids.ok()) {
-    watched_.clear();
-    return pids.status();
-  }
+  if (!pids.ok()) return pids.status();
+  findings_.clear();
   absl::erase_if(watched_, [&](const auto& entry) {
     return !std::binary_search(pids->begin(), pids->end(), entry.first);
   });
@@ -86,9 +87,11 @@ void Check::Report(MetricSink& sink) {
       sink.Gauge(definitions[i].name, *watched.gauges[i], watched.tags);
     }
   }
-  if (!watched_.empty()) {
-    sink.ServiceCheck(kGcReadable, readable_, tags_, readable_message_);
-  }
+  const std::string message = absl::StrJoin(
+      findings_, ". ", [](std::string* text, const auto& finding) {
+        text->append(finding.second);
+      });
+  sink.ServiceCheck(kGcReadable, Readable(), tags_, message);
   for (const std::string& warning : warnings_) sink.Warn(warning);
   warnings_.clear();
 }
@@ -116,7 +119,13 @@ void Check::Follow(pid_t pid) {
     watched_.erase(found);
   }
   absl::StatusOr<Watched> watched = StartWatching(pid, known_start);
-  if (watched.ok()) watched_.emplace(pid, *std::move(watched));
+  if (watched.ok()) {
+    watched_.emplace(pid, *std::move(watched));
+  } else if (!absl::IsNotFound(watched.status())) {
+    findings_[watched.status().code()] =
+        absl::StrCat("pid ", pid, " is left out: ", watched.status().message(),
+                     Remedy(watched.status().code()));
+  }
 }
 
 // `known_start` is when the process began that had this pid until now: one that
@@ -152,8 +161,6 @@ bool Check::BornSinceLastRun(const Process& process) const {
 // Puts together what the processes' collectors came to: the service check, and
 // what there is to warn of.
 void Check::NoteFindings() {
-  readable_ = ServiceStatus::kOk;
-  readable_message_.clear();
   absl::btree_map<absl::StatusCode, std::vector<const Process*>> by_reason;
   for (const auto& [pid, watched] : watched_) {
     by_reason[watched.process.collector_status().code()].push_back(
@@ -162,7 +169,7 @@ void Check::NoteFindings() {
   by_reason.erase(absl::StatusCode::kOk);
   for (const auto& [reason, processes] : by_reason) {
     const Process& first = *processes.front();
-    const std::string message =
+    findings_[reason] =
         reason == absl::StatusCode::kFailedPrecondition
             ? absl::StrCat(processes.size(), " of ", watched_.size(),
                            " processes hold no Python and are left out (the "
@@ -173,24 +180,23 @@ void Check::NoteFindings() {
                            " processes (the first is pid ", first.pid(),
                            "): ", first.collector_status().message(),
                            Remedy(reason));
-    if (reason == absl::StatusCode::kPermissionDenied) {
-      readable_ = ServiceStatus::kWarning;
-    }
-    absl::StrAppend(&readable_message_, readable_message_.empty() ? "" : ". ",
-                    message);
-    WarnOnce(reason, message);
   }
   if (watched_.empty()) {
-    WarnOnce(absl::StatusCode::kNotFound,
-             absl::StrCat("no process matches the instance \"", options_.name,
-                          "\""));
-  } else {
-    warned_.erase(absl::StatusCode::kNotFound);
+    findings_[absl::StatusCode::kNotFound] =
+        absl::StrCat("no process matches the instance \"", options_.name, "\"");
   }
+  for (const auto& [kind, message] : findings_) {
+    if (!warned_.contains(kind)) warnings_.push_back(message);
+  }
+  warned_.clear();
+  for (const auto& [kind, message] : findings_) warned_.insert(kind);
 }
 
-void Check::WarnOnce(absl::StatusCode kind, std::string message) {
-  if (warned_.insert(kind).second) warnings_.push_back(std::move(message));
+ServiceStatus Check::Readable() const {
+  if (watched_.empty()) return ServiceStatus::kUnknown;
+  return findings_.contains(absl::StatusCode::kPermissionDenied)
+             ? ServiceStatus::kWarning
+             : ServiceStatus::kOk;
 }
 
 }  // namespace pycheck

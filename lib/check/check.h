@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/config/options.h"
@@ -38,7 +38,8 @@ class Check {
   // error means that they could not be chosen; there is nothing to report then.
   absl::Status Collect();
 
-  // Reports what the last Collect read. Warnings are said once.
+  // Reports what the last Collect read. A warning is said when its cause comes,
+  // and not again until it has gone.
   void Report(MetricSink& sink);
 
  private:
@@ -57,7 +58,7 @@ class Check {
                                         std::optional<uint64_t> known_start);
   bool BornSinceLastRun(const Process& process) const;
   void NoteFindings();
-  void WarnOnce(absl::StatusCode kind, std::string message);
+  ServiceStatus Readable() const;
 
   Options options_;
   Procfs procfs_;
@@ -65,10 +66,12 @@ class Check {
   std::optional<Taskstats> taskstats_;
   absl::btree_map<pid_t, Watched> watched_;
   std::optional<int64_t> last_run_boot_ns_;
-  ServiceStatus readable_ = ServiceStatus::kOk;
-  std::string readable_message_;
-  std::vector<std::string> warnings_;  // not yet reported
-  std::set<absl::StatusCode> warned_;
+
+  // What the last run found, one message for each kind; what of it is not yet
+  // reported; and the kinds of the run before, which are not said again.
+  absl::btree_map<absl::StatusCode, std::string> findings_;
+  std::vector<std::string> warnings_;
+  absl::btree_set<absl::StatusCode> warned_;
 };
 
 }  // namespace pycheck

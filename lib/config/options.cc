@@ -1,5 +1,6 @@
 #include "lib/config/options.h"
 
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,8 @@ constexpr std::string_view kInstanceOptions[] = {
     "loader",
     "service",
     "empty_default_hostname",
+    "namespace",
+    "no_index",
 };
 constexpr std::string_view kInitConfigOptions[] = {"procfs_path", "service",
                                                    "loader"};
@@ -222,7 +225,8 @@ absl::StatusOr<absl::Duration> ParseInterval(const Section& instance,
   constexpr std::string_view kOption = "min_collection_interval";
   const Document* value = instance.Find(kOption);
   if (value == nullptr) return unset;
-  if (!value->is_number() || !(value->get<double>() > 0)) {
+  if (!value->is_number() || !(value->get<double>() > 0) ||
+      !std::isfinite(value->get<double>())) {
     return instance.Error(kOption,
                           "is not a number of seconds above zero; write "
                           "min_collection_interval: 15");

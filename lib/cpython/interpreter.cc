@@ -12,7 +12,10 @@
 #include "lib/elf/image.h"
 
 namespace pycheck {
+
 namespace {
+
+using Generations = Interpreter::Generations;
 
 // Symbols that only a Python defines, for one whose counts cannot be read.
 struct Marker {
@@ -27,6 +30,38 @@ constexpr Marker kMarkers[] = {
 constexpr std::string_view kRuntime = "_PyRuntime";
 constexpr std::string_view kVersion = "Py_Version";  // 3.11 and later
 
+// What a search may cost at the most. An image takes about ten reads, a proof
+// seven.
+constexpr int kMaxReads = 20'000;
+
+// Stops reading after so many reads, so that no process can hold a search up
+// by what it has mapped.
+class BudgetedMemory : public Memory {
+ public:
+  using Memory::Read;
+
+  BudgetedMemory(const Memory& memory, int reads)
+      : memory_(memory), left_(reads) {}
+
+  absl::Status Read(uint64_t address, absl::Span<char> out) const override {
+    if (left_ == 0) return absl::OutOfRangeError("too many reads");
+    --left_;
+    return memory_.Read(address, out);
+  }
+
+  bool Spent() const { return left_ == 0; }
+
+ private:
+  const Memory& memory_;
+  mutable int left_;
+};
+
+absl::Status TooMuch() {
+  return absl::UnimplementedError(
+      absl::StrCat("no CPython found in ", kMaxReads,
+                   " reads of its memory, which has too many images"));
+}
+
 // PY_VERSION_HEX, patchlevel.h.
 int Major(uint64_t version_hex) {
   return static_cast<int>((version_hex >> 24) & 0xff);
@@ -39,11 +74,6 @@ int Minor(uint64_t version_hex) {
 struct Runtime {
   Symbol symbol;
   std::optional<uint64_t> version_hex;
-};
-
-struct Generations {
-  const Layout* layout;
-  uint64_t address;
 };
 
 bool IsLayoutOf(const Runtime& runtime, const Layout& layout) {
@@ -79,29 +109,38 @@ absl::StatusOr<Runtime> FindRuntime(const Memory& memory, const Image& image) {
   return runtime;
 }
 
-// Follows a layout from the runtime to generations[3].
-absl::StatusOr<uint64_t> FollowLayout(const Memory& memory, uint64_t runtime,
-                                      const Layout& layout) {
-  if (!layout.interpreter_pointer) return runtime + layout.generations;
-  const absl::StatusOr<uint64_t> interpreter =
-      memory.Read<uint64_t>(runtime + *layout.interpreter_pointer);
-  if (!interpreter.ok()) return interpreter.status();
-  if (*interpreter == 0) {
-    return absl::UnavailableError("the interpreter is not initialised");
+// The main interpreter's state, by the pointer at `address`.
+absl::StatusOr<uint64_t> ReadMainInterpreter(const Memory& memory,
+                                             uint64_t address) {
+  const absl::StatusOr<uint64_t> state = memory.Read<uint64_t>(address);
+  if (!state.ok()) return state.status();
+  if (*state == 0) {
+    return absl::UnavailableError(
+        "its interpreter is not initialised, or not any more");
   }
-  return *interpreter + layout.generations;
+  return *state;
 }
 
 // The generations at the place that a layout gives, proven.
-absl::StatusOr<uint64_t> LocateGenerations(const Memory& memory,
-                                           const Runtime& runtime,
-                                           const Layout& layout) {
-  const absl::StatusOr<uint64_t> generations =
-      FollowLayout(memory, runtime.symbol.address, layout);
-  if (!generations.ok()) return generations.status();
-  const absl::Status proof = ProveGenerations(memory, *generations, layout);
+absl::StatusOr<Generations> LocateGenerations(const Memory& memory,
+                                              const Runtime& runtime,
+                                              const Layout& layout) {
+  Generations generations{
+      .layout = &layout,
+      .main_interpreter = runtime.symbol.address + layout.main_interpreter,
+      .state = 0,
+      .address = 0};
+  const absl::StatusOr<uint64_t> state =
+      ReadMainInterpreter(memory, generations.main_interpreter);
+  if (!state.ok()) return state.status();
+  generations.state = *state;
+  generations.address =
+      (layout.in_interpreter ? *state : runtime.symbol.address) +
+      layout.generations;
+  const absl::Status proof =
+      ProveGenerations(memory, generations.address, layout);
   if (!proof.ok()) return proof;
-  return *generations;
+  return generations;
 }
 
 absl::Status FindMarker(const Memory& memory, const Image& image) {
@@ -154,10 +193,10 @@ absl::StatusOr<Generations> FindInImage(const Memory& memory, uint64_t base) {
   absl::Status failure = UnknownLayout(*runtime);
   for (const Layout& layout : KnownLayouts()) {
     if (!IsLayoutOf(*runtime, layout)) continue;
-    const absl::StatusOr<uint64_t> address =
+    absl::StatusOr<Generations> generations =
         LocateGenerations(memory, *runtime, layout);
-    if (address.ok()) return Generations{&layout, *address};
-    failure = address.status();
+    if (generations.ok()) return generations;
+    failure = generations.status();
   }
   return failure;
 }
@@ -165,20 +204,33 @@ absl::StatusOr<Generations> FindInImage(const Memory& memory, uint64_t base) {
 }  // namespace
 
 absl::StatusOr<Interpreter> Interpreter::Find(
-    const Memory& memory, absl::Span<const MappedImage> images) {
+    const Memory& whole_memory, absl::Span<const MappedImage> images) {
+  const BudgetedMemory memory(whole_memory, kMaxReads);
   absl::Status failure =
       absl::FailedPreconditionError("no Python in this process");
   for (const MappedImage* image : InOrderOfPromise(images)) {
     const absl::StatusOr<Generations> generations =
         FindInImage(memory, image->base);
-    if (generations.ok()) {
-      return Interpreter(*generations->layout, generations->address);
-    }
+    if (generations.ok()) return Interpreter(*generations);
     if (Telling(generations.status()) > Telling(failure)) {
       failure = generations.status();
     }
+    if (memory.Spent()) return TooMuch();
   }
   return failure;
+}
+
+absl::StatusOr<GcCounts> Interpreter::ReadCounts(const Memory& memory) const {
+  absl::StatusOr<GcCounts> counts =
+      ReadGcCounts(memory, generations_.address, *generations_.layout);
+  // Read afterwards: it was alive while the counts were read.
+  const absl::StatusOr<uint64_t> state =
+      ReadMainInterpreter(memory, generations_.main_interpreter);
+  if (!state.ok()) return state.status();
+  if (*state != generations_.state) {
+    return absl::UnavailableError("it has another interpreter now");
+  }
+  return counts;
 }
 
 }  // namespace pycheck

@@ -19,31 +19,39 @@ class Interpreter {
   // Finds CPython among the process's images, by the symbol of its runtime and
   // not by anybody's name, and proves where its collector's state is. Where
   // more than one image holds CPython, takes the one that is initialised.
-  // Needs a few small reads for each image that has to be looked into.
+  // Needs a few small reads for each image that has to be looked into, and
+  // gives up after a bounded number of them.
   //   kFailedPrecondition  no image holds a Python
   //   kUnimplemented       a Python whose layout is not known: the message
-  //                        says which
+  //                        says which; or a process made to be looked into for
+  //                        ever
   //   kUnavailable         CPython, but its state could not be proven now: not
   //                        initialised yet, or ending, or in a long collection
   //   kNotFound            the address space has gone
   static absl::StatusOr<Interpreter> Find(const Memory& memory,
                                           absl::Span<const MappedImage> images);
 
-  // What gc.get_count() in the process would return now, in one read.
-  //   kUnavailable  the state is no longer where it was
+  // What gc.get_count() in the process would return now, in two reads.
+  //   kUnavailable  the state is no longer where it was: the interpreter was
+  //                 finalised
   //   kNotFound     the address space has gone
-  absl::StatusOr<GcCounts> ReadCounts(const Memory& memory) const {
-    return ReadGcCounts(memory, generations_, *layout_);
-  }
+  absl::StatusOr<GcCounts> ReadCounts(const Memory& memory) const;
 
-  const Layout& layout() const { return *layout_; }
+  const Layout& layout() const { return *generations_.layout; }
+
+  // Where they are.
+  struct Generations {
+    const Layout* layout;
+    uint64_t main_interpreter;  // address of the pointer to its state
+    uint64_t state;             // what that pointed to
+    uint64_t address;           // of generations[3]
+  };
 
  private:
-  Interpreter(const Layout& layout, uint64_t generations)
-      : layout_(&layout), generations_(generations) {}
+  explicit Interpreter(const Generations& generations)
+      : generations_(generations) {}
 
-  const Layout* layout_;
-  uint64_t generations_;  // address of generations[3]
+  Generations generations_;
 };
 
 }  // namespace pycheck

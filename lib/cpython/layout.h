@@ -2,7 +2,6 @@
 #define PYCHECK_LIB_CPYTHON_LAYOUT_H_
 
 #include <cstdint>
-#include <optional>
 
 #include "absl/types/span.h"
 
@@ -18,11 +17,12 @@ struct Layout {
   // sizeof(_PyRuntimeState), which is the size of the symbol _PyRuntime.
   uint32_t runtime_size;
 
-  // From _PyRuntime to the pointer to the structure that holds the generations:
-  // the main interpreter's state. Nothing where _PyRuntime itself holds them.
-  std::optional<uint32_t> interpreter_pointer;
+  // From _PyRuntime to the pointer to the main interpreter's state, which is
+  // null before that is initialised and after it was finalised.
+  uint32_t main_interpreter;
 
-  // From that structure to its generations[3].
+  // To generations[3], from that state or from _PyRuntime.
+  bool in_interpreter;
   uint32_t generations;
 
   // One struct gc_generation: its size, and in it two of its fields. The list

@@ -18,7 +18,7 @@ namespace {
 constexpr int kMaxSegments = 64;
 constexpr uint64_t kMaxDynamicEntries = 512;
 constexpr uint64_t kMaxImageSize = uint64_t{1} << 32;
-constexpr int kMaxChain = 4096;
+constexpr int kMaxChain = 256;
 constexpr size_t kMaxSymbolName = 64;
 constexpr uint64_t kPage = 4096;
 

@@ -28,9 +28,6 @@ absl::StatusOr<GcCounts> Collector::Read(const Procfs& procfs, pid_t pid) {
 }
 
 absl::StatusOr<GcCounts> Collector::TryRead(const Procfs& procfs, pid_t pid) {
-  if (memory_ && !interpreter_ && !memory_->Alive()) {
-    return absl::NotFoundError("its address space has gone");
-  }
   if (!interpreter_) {
     if (readings_until_search_ > 0) {
       --readings_until_search_;

@@ -10,9 +10,9 @@
 #include "lib/base/unique_fd.h"
 #include "lib/process/collector.h"
 #include "lib/process/reading.h"
-#include "lib/procfs/thread_switches.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
+#include "lib/procfs/thread_switches.h"
 
 namespace pycheck {
 
@@ -21,7 +21,8 @@ namespace pycheck {
 // process with the same pid. Not thread-safe.
 class Process {
  public:
-  // kNotFound when there is no such process, or only what is left of one.
+  // kNotFound when there is no such process, or only what is left of one;
+  // kInvalidArgument when `pid` is the id of a thread and not of a process.
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 
   // Reads the process now. `taskstats` may be null: then context switches come
@@ -47,6 +48,7 @@ class Process {
 
   pid_t pid_;
   uint64_t start_ticks_ = 0;
+  uint64_t start_stack_ = 0;
   UniqueFd stat_;
   UniqueFd statm_;
   ThreadSwitches thread_switches_;

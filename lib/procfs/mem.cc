@@ -24,11 +24,4 @@ absl::Status ProcessMemory::Read(uint64_t address, absl::Span<char> out) const {
       "cannot read ", out.size(), " bytes at 0x", absl::Hex(address)));
 }
 
-bool ProcessMemory::Alive() const {
-  // No process maps its first byte, so this reads nothing; but only an
-  // address space that is gone ends the file here.
-  char byte;
-  return pread(mem_.get(), &byte, 1, 0) != 0;
-}
-
 }  // namespace pycheck

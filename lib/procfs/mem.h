@@ -11,7 +11,8 @@ namespace pycheck {
 
 // Reads a process's memory through its /proc/PID/mem, proc_pid_mem(5). The
 // process is not stopped. An open descriptor stays bound to the address space
-// that the process had then, so after an exec nothing can be read through it.
+// that the process had then: after an exec nothing can be read through it, unless
+// another process shares that address space.
 class ProcessMemory : public Memory {
  public:
   using Memory::Read;
@@ -19,9 +20,6 @@ class ProcessMemory : public Memory {
   explicit ProcessMemory(UniqueFd mem) : mem_(std::move(mem)) {}
 
   absl::Status Read(uint64_t address, absl::Span<char> out) const override;
-
-  // Whether the address space is still there.
-  bool Alive() const;
 
  private:
   UniqueFd mem_;

@@ -16,6 +16,7 @@ constexpr int kUserTime = 14;
 constexpr int kSystemTime = 15;
 constexpr int kThreadCount = 20;
 constexpr int kStartTime = 22;
+constexpr int kStartStack = 28;
 
 absl::Status Malformed(std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("malformed stat: ", why));
@@ -52,15 +53,19 @@ absl::StatusOr<Stat> ParseStat(std::string_view text) {
         ok = absl::SimpleAtoi(value, &stat.thread_count);
         break;
       case kStartTime:
-        if (!absl::SimpleAtoi(value, &stat.start_ticks)) break;
-        return stat;
+        ok = absl::SimpleAtoi(value, &stat.start_ticks);
+        break;
+      case kStartStack:
+        ok = absl::SimpleAtoi(value, &stat.start_stack);
+        if (ok) return stat;
+        break;
       default:
         break;
     }
     if (!ok) return Malformed(absl::StrCat("field ", field));
     ++field;
   }
-  return Malformed(absl::StrCat("ends before field ", kStartTime));
+  return Malformed(absl::StrCat("ends before field ", kStartStack));
 }
 
 int64_t TicksPerSecond() {

@@ -16,6 +16,8 @@ struct Stat {
   uint64_t system_ticks;  // CPU time in the kernel, all threads
   int64_t thread_count;
   uint64_t start_ticks;  // since boot; with the pid, identifies the process
+  uint64_t start_stack;  // the main stack's address, another after an exec;
+                         // 0 without the rights of a tracer
 };
 
 // Parses the file's text. comm may hold spaces and parentheses.

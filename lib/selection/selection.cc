@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
@@ -19,15 +20,30 @@ namespace {
 
 using Pids = std::vector<pid_t>;
 
-absl::StatusOr<Pids> SelectWhere(const Procfs& procfs,
-                                 absl::FunctionRef<bool(pid_t)> matches) {
-  absl::StatusOr<Pids> pids = procfs.ListPids();
+// A process that is not there any more or may not be looked at does not match;
+// that there are no descriptors left says nothing about a process.
+bool IsOfTheProcess(const absl::Status& status) {
+  return !absl::IsResourceExhausted(status);
+}
+
+absl::StatusOr<Pids> SelectWhere(
+    const Procfs& procfs,
+    absl::FunctionRef<absl::StatusOr<bool>(pid_t)> matches) {
+  const absl::StatusOr<Pids> pids = procfs.ListPids();
   if (!pids.ok()) return pids.status();
-  pids->erase(std::remove_if(pids->begin(), pids->end(),
-                             [&](pid_t pid) { return !matches(pid); }),
-              pids->end());
-  std::sort(pids->begin(), pids->end());
-  return pids;
+  Pids chosen;
+  for (const pid_t pid : *pids) {
+    const absl::StatusOr<bool> match = matches(pid);
+    if (match.ok() && *match) chosen.push_back(pid);
+    if (!match.ok() && !IsOfTheProcess(match.status())) return match.status();
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+bool IsFoundIn(const std::string& line, const re2::RE2& pattern) {
+  return absl::StrContains(line, pattern.pattern()) ||
+         re2::RE2::PartialMatch(line, pattern);
 }
 
 struct Select {
@@ -60,18 +76,20 @@ struct Select {
   }
 
   absl::StatusOr<Pids> operator()(const NameSelector& selector) const {
-    return SelectWhere(procfs, [&](pid_t pid) {
+    return SelectWhere(procfs, [&](pid_t pid) -> absl::StatusOr<bool> {
       const absl::StatusOr<std::string> name = ReadProcessName(procfs, pid);
-      return name.ok() && absl::c_linear_search(selector.names, *name);
+      if (!name.ok()) return name.status();
+      return absl::c_linear_search(selector.names, *name);
     });
   }
 
   absl::StatusOr<Pids> operator()(const CommandLineSelector& selector) const {
-    return SelectWhere(procfs, [&](pid_t pid) {
+    return SelectWhere(procfs, [&](pid_t pid) -> absl::StatusOr<bool> {
       const absl::StatusOr<std::string> line = ReadCommandLine(procfs, pid);
-      return line.ok() && !line->empty() &&
+      if (!line.ok()) return line.status();
+      return !line->empty() &&
              absl::c_any_of(selector.patterns, [&](const auto& pattern) {
-               return re2::RE2::PartialMatch(*line, *pattern);
+               return IsFoundIn(*line, *pattern);
              });
     });
   }

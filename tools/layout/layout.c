@@ -10,20 +10,19 @@
 #include "internal/pycore_interp.h"
 #include "internal/pycore_runtime.h"
 #define HOLDER PyInterpreterState
+#define IN_INTERPRETER "true"
 #else
 #include "internal/pycore_pystate.h"
 #define HOLDER _PyRuntimeState
+#define IN_INTERPRETER "false"
 #endif
 
 int main(void) {
   printf("{.major = %d, .minor = %d, ", PY_MAJOR_VERSION, PY_MINOR_VERSION);
   printf(".runtime_size = %zu, ", sizeof(_PyRuntimeState));
-#if PY_VERSION_HEX >= 0x03090000
-  printf(".interpreter_pointer = %zu, ",
+  printf(".main_interpreter = %zu, ",
          offsetof(_PyRuntimeState, interpreters.main));
-#else
-  printf(".interpreter_pointer = std::nullopt, ");
-#endif
+  printf(".in_interpreter = %s, ", IN_INTERPRETER);
   printf(".generations = %zu, ", offsetof(HOLDER, gc.generations));
   printf(".generation_size = %zu, ", sizeof(struct gc_generation));
   printf(".threshold = %zu, ", offsetof(struct gc_generation, threshold));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,10 +12,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/unique_fd.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
 #include "tests/testing/descriptors.h"
@@ -85,6 +90,19 @@ std::string UniqueWord() {
 
 std::map<std::string, double> GaugesOf(Check& check, pid_t pid) {
   return RunOnce(check).gauges[Series(pid)];
+}
+
+// Runs `body` in a process of its own, whose user, namespaces and children are
+// nobody else's; it fails where `body` fails.
+void RunApart(const std::function<void()>& body) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    body();
+    _exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Check, GivesTenGaugesFromTheSecondRunOn) {
@@ -206,6 +224,61 @@ TEST(Check, SaysOnceThatNothingMatches) {
   EXPECT_THAT(RunOnce(check).warnings, IsEmpty());
 }
 
+TEST(Check, TellsAnAgentThatNothingMatches) {
+  Check check = MakeCheck("{name: app, search_string: [no-such-process]}");
+  const RecordingSink sink = RunOnce(check);
+  ASSERT_THAT(sink.service_checks, SizeIs(1));
+  EXPECT_EQ(sink.service_checks[0].status, ServiceStatus::kUnknown);
+  EXPECT_THAT(sink.service_checks[0].message, HasSubstr("no process matches"));
+}
+
+TEST(Check, LeavesOutAThreadGivenForAProcessAndNamesTheProcess) {
+  PythonProcess python(AnyPython().executable,
+                       "import os, threading\n"
+                       "threading.Thread(target=os.read, args=(0, 1)).start()\n"
+                       "os.write(1, b'\\n')");
+  python.ReadLine();
+  const std::string tasks = absl::StrCat("/proc/", python.pid(), "/task");
+  const std::vector<pid_t> threads = *ListIds(tasks);
+  ASSERT_THAT(threads, SizeIs(2));
+  for (const pid_t thread : threads) {
+    if (thread == python.pid()) continue;
+    Check check = CheckOf(thread);
+    const RecordingSink sink = RunOnce(check);
+    EXPECT_THAT(sink.gauges, IsEmpty());
+    EXPECT_THAT(sink.warnings, Contains(HasSubstr(absl::StrCat(
+                                   "a thread of the process ", python.pid()))));
+  }
+}
+
+// Out of descriptors, what is watched stays watched, and the reason is said.
+TEST(Check, SaysThatDescriptorsRanOut) {
+  PythonProcess first(AnyPython().executable, kWaits);
+  PythonProcess second(AnyPython().executable, kWaits);
+  first.ReadLine();
+  second.ReadLine();
+  RunApart([&] {
+    Check watched = CheckOf(first.pid());
+    RunOnce(watched);
+    Check unwatched = CheckOf(second.pid());
+    Check searching = MakeCheck("{name: app, search_string: [python3]}");
+    const rlimit none = {.rlim_cur = CountDescriptors(),
+                         .rlim_max = CountDescriptors()};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    std::vector<UniqueFd> taken;
+    for (UniqueFd fd(dup(STDERR_FILENO)); fd.valid();
+         fd = UniqueFd(dup(STDERR_FILENO))) {
+      taken.push_back(std::move(fd));
+    }
+
+    EXPECT_THAT(RunOnce(unwatched).warnings,
+                Contains(HasSubstr("LimitNOFILE")));
+    EXPECT_THAT(std::string(searching.Collect().message()),
+                HasSubstr("Too many open files"));
+    EXPECT_TRUE(watched.Collect().ok());
+  });
+}
+
 TEST(Check, FailsWhenThePidFileIsMissing) {
   Check check = MakeCheck("{name: app, pid_file: /no/such/file}");
   const absl::Status status = check.Collect();
@@ -218,19 +291,6 @@ TEST(Check, NamesTheOptionWhenProcfsIsNotThere) {
       *ParseYaml("procfs_path: /tmp"), *ParseYaml("{name: app, pid: 1}"));
   EXPECT_THAT(std::string(Check::Create(*options, "/proc").status().message()),
               AllOf(HasSubstr("procfs_path"), HasSubstr("/tmp")));
-}
-
-// Runs `body` in a process of its own, whose user, namespaces and children are
-// nobody else's; it fails where `body` fails.
-void RunApart(const std::function<void()>& body) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    body();
-    _exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status;
-  waitpid(pid, &status, 0);
-  EXPECT_EQ(status, 0);
 }
 
 TEST(Check, ReadsWhatItMayOfAnotherUsersProcess) {

@@ -94,7 +94,7 @@ TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
               IsInvalid("instance option \"collect_children\" is not known; "
                         "the options are name, search_string, exact_match, "
                         "pid, pid_file, tags, min_collection_interval, loader, "
-                        "service, empty_default_hostname"));
+                        "service, empty_default_hostname, namespace, no_index"));
 }
 
 TEST(ParseOptions, CutsAnUnknownOptionShort) {

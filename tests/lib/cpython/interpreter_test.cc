@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -149,6 +151,33 @@ TEST_P(InterpreterTest, FindsItOrSaysWhyNotThroughoutTheStart) {
   const ProcessMemory memory = MemoryOf(process.pid());
   EXPECT_THAT(AsNumbers(*interpreter->ReadCounts(memory)),
               ElementsAreArray(reported));
+}
+
+// After its end a C function waits, as in a program that embeds Python.
+constexpr char kFinalises[] = R"(
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(libc.pause, None, None)
+os.write(1, b"\n")
+os.read(0, 1)
+)";
+
+TEST_P(InterpreterTest, HasNoCountsWhenTheInterpreterWasFinalised) {
+  PythonProcess process(GetParam().executable, kFinalises);
+  process.ReadLine();
+  const ProcessMemory memory = MemoryOf(process.pid());
+  const absl::StatusOr<Interpreter> interpreter =
+      Interpreter::Find(memory, Images(process.pid()));
+  ASSERT_TRUE(interpreter.ok()) << interpreter.status();
+  ASSERT_TRUE(interpreter->ReadCounts(memory).ok());
+  process.WriteLine("");
+  const std::string syscall = absl::StrCat("/proc/", process.pid(), "/syscall");
+  const std::string pause = absl::StrCat(SYS_pause, " ");
+  while (ReadWholeFile(syscall, 4096)->rfind(pause, 0) != 0) sched_yield();
+
+  EXPECT_TRUE(absl::IsUnavailable(interpreter->ReadCounts(memory).status()));
+  EXPECT_TRUE(absl::IsUnavailable(
+      Interpreter::Find(memory, Images(process.pid())).status()));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <thread>
@@ -186,6 +189,45 @@ TEST_F(ProcessLifeTest, AProcessThatExecutesAnotherProgramIsGone) {
   const absl::StatusOr<Reading> reading = again->Read(procfs_, nullptr);
   ASSERT_TRUE(reading.ok()) << reading.status();
   EXPECT_TRUE(reading->gc_counts);
+}
+
+// A child of vfork has its parent's memory until it executes a program, and its
+// parent's memory is not the program's.
+TEST_F(ProcessLifeTest, AVforkedChildThatExecutesAProgramIsGone) {
+  int go[2];
+  int output[2];
+  ASSERT_EQ(pipe(go), 0);
+  ASSERT_EQ(pipe(output), 0);
+  std::atomic<pid_t> child{0};
+  std::thread parent([&] {
+    const pid_t pid = vfork();
+    if (pid == 0) {
+      child = getpid();
+      char byte;
+      static_cast<void>(!read(go[0], &byte, 1));
+      dup2(output[1], STDOUT_FILENO);
+      execl(AnyPython().executable.c_str(), "python", "-c",
+            "import os, time; os.write(1, b'1'); time.sleep(60)", nullptr);
+      _exit(127);
+    }
+    waitpid(pid, nullptr, 0);
+  });
+  while (child == 0) sched_yield();
+  absl::StatusOr<Process> process = Process::Open(procfs_, child);
+  ASSERT_TRUE(process.ok()) << process.status();
+  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  char byte = 0;
+  ASSERT_EQ(write(go[1], &byte, 1), 1);
+  ASSERT_EQ(read(output[0], &byte, 1), 1);
+  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+
+  absl::StatusOr<Process> again = Process::Open(procfs_, child);
+  const absl::StatusOr<Reading> reading = again->Read(procfs_, nullptr);
+  ASSERT_TRUE(reading.ok()) << reading.status();
+  EXPECT_TRUE(reading->gc_counts) << again->collector_status();
+  kill(child, SIGKILL);
+  parent.join();
+  for (const int fd : {go[0], go[1], output[0], output[1]}) close(fd);
 }
 
 TEST_F(ProcessLifeTest, ClosesItsDescriptors) {

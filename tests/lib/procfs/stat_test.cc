@@ -16,11 +16,11 @@ namespace {
 
 using absl::StatusCode;
 
-// The fields from the state to the start time, in which a field's value tells
+// The fields from the state on, in which a field's value tells
 // its number.
 constexpr std::string_view kFields =
     "S 1004 1005 1006 1007 1008 1009 1010 1011 1012 1013 1014 1015 1016 1017 "
-    "1018 1019 1020 1021 1022 1023 1024";
+    "1018 1019 1020 1021 1022 1023 1024 1025 1026 1027 1028 1029 1030";
 
 std::string StatOf(std::string_view comm, std::string_view fields = kFields) {
   return absl::StrCat("4711 (", comm, ") ", fields, "\n");
@@ -43,6 +43,7 @@ TEST(ParseStat, TakesEachValueFromItsField) {
   EXPECT_EQ(stat->system_ticks, 1015u);
   EXPECT_EQ(stat->thread_count, 1020);
   EXPECT_EQ(stat->start_ticks, 1022u);
+  EXPECT_EQ(stat->start_stack, 1028u);
 }
 
 class CommandName : public testing::TestWithParam<const char*> {};
@@ -61,9 +62,9 @@ INSTANTIATE_TEST_SUITE_P(ParseStat, CommandName,
                                          "))((", "caf\xc3\xa9", "\xff\xfe",
                                          "a\nb"));
 
-TEST(ParseStat, EndsWithTheStartTimeOfAnOldKernel) {
+TEST(ParseStat, NeedsNoFieldAfterTheLastThatItReads) {
   std::string text = StatOf("python");
-  text.resize(text.find(" 1023"));
+  text.resize(text.find(" 1029"));
   EXPECT_EQ(ParseStat(text)->start_ticks, 1022u);
 }
 
