@@ -1,10 +1,12 @@
 // Runs the check by hand, without an Agent: loads the shared object as the
 // Agent does, runs it, and prints what the Agent would have got.
 
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -12,14 +14,18 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "check/cli/loader.h"
 #include "check/cli/recording.h"
+#include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/config/document.h"
 
@@ -31,7 +37,7 @@ ABSL_FLAG(int, runs, 2,
           "how often to run; the last run is printed. CPU and context switches "
           "of a process are known from the second run on");
 ABSL_FLAG(absl::Duration, interval, absl::Seconds(1),
-          "how long to wait between two runs");
+          "how long to wait between two runs, such as 500ms or 10s");
 ABSL_FLAG(std::string, library, "",
           "the shared object; by default the one installed or built with this "
           "command");
@@ -61,6 +67,10 @@ std::string Dump(const Document& document) {
 absl::StatusOr<Configuration> FromPids(const std::vector<std::string>& pids) {
   Configuration configuration;
   for (const std::string& pid : pids) {
+    if (int number; !absl::SimpleAtoi(pid, &number)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--pid: \"", pid, "\" is not a number; write --pid=12,34"));
+    }
     const absl::StatusOr<std::string> name =
         ReadWholeFile(absl::StrCat("/proc/", pid, "/comm"), PATH_MAX);
     if (!name.ok()) {
@@ -140,39 +150,62 @@ Recording RunAll(const Loader& loader, const Configuration& configuration) {
   return recording;
 }
 
-int Main(int argc, char** argv) {
+void SetUpHelp() {
+  absl::FlagsUsageConfig config;
+  config.contains_help_flags = [](std::string_view file) {
+    return absl::EndsWith(file, "cli/main.cc");
+  };
+  config.contains_helpshort_flags = config.contains_help_flags;
+  config.version_string = [] {
+    return std::string("python-check " PYCHECK_VERSION "\n");
+  };
+  absl::SetFlagsUsageConfig(std::move(config));
   absl::SetProgramUsageMessage(
       "Runs the Datadog Agent's python check by hand, and prints what the "
       "Agent would get.\n\n  python-check --pid=1234\n  python-check "
       "--conf=conf.yaml --format=json");
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+}
+
+// What is wrong with the options; OK when nothing is.
+absl::Status CheckOptions(const std::vector<char*>& rest) {
   if (rest.size() > 1) {
-    return Complain(absl::InvalidArgumentError(absl::StrCat(
-                        "\"", rest[1],
-                        "\" is no option; did you mean --conf=", rest[1], "?")),
-                    kUsage);
+    int number;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", rest[1], "\" is no option; did you mean --",
+        absl::SimpleAtoi(rest[1], &number) ? "pid=" : "conf=", rest[1], "?"));
   }
   const std::string format = absl::GetFlag(FLAGS_format);
   if (format != "table" && format != "json") {
-    return Complain(
-        absl::InvalidArgumentError(absl::StrCat(
-            "--format: \"", format, "\" is not known; it is table or json")),
-        kUsage);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--format: \"", format, "\" is not known; it is table or json"));
   }
   if (absl::GetFlag(FLAGS_runs) < 1) {
-    return Complain(
-        absl::InvalidArgumentError("--runs: at least one run is needed"),
-        kUsage);
+    return absl::InvalidArgumentError("--runs: at least one run is needed");
   }
+  const absl::Duration interval = absl::GetFlag(FLAGS_interval);
+  if (interval < absl::ZeroDuration() || interval > absl::Hours(24)) {
+    return absl::InvalidArgumentError(
+        "--interval: it is from 0s to 24h, such as 500ms or 10s");
+  }
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  SetUpHelp();
+  const absl::Status options = CheckOptions(absl::ParseCommandLine(argc, argv));
+  if (!options.ok()) return Complain(options, kUsage);
   const absl::StatusOr<Configuration> configuration = ReadConfiguration();
   if (!configuration.ok()) return Complain(configuration.status(), kUsage);
   const absl::StatusOr<Loader> loader = Loader::Open(LibraryPath());
   if (!loader.ok()) return Complain(loader.status(), kFailure);
 
   const Recording recording = RunAll(*loader, *configuration);
-  const std::string output =
-      format == "json" ? ToJson(recording) : ToTable(recording);
-  std::fputs(output.c_str(), stdout);
+  const std::string output = absl::GetFlag(FLAGS_format) == "json"
+                                 ? ToJson(recording)
+                                 : ToTable(recording);
+  if (std::fputs(output.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    return Complain(ErrnoStatus(errno, "cannot write"), kFailure);
+  }
   return recording.failures.empty() ? 0 : kFailure;
 }
 

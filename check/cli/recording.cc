@@ -53,10 +53,11 @@ constexpr std::array<Column, kGaugeCount> kColumns = {{
 
 std::string TagValue(const std::vector<std::string>& tags,
                      std::string_view key) {
-  for (const std::string& tag : tags) {
-    if (absl::StartsWith(tag, key)) return tag.substr(key.size());
-  }
-  return "-";
+  // The check's own tags come after those of the configuration.
+  const auto tag = std::find_if(
+      tags.rbegin(), tags.rend(),
+      [&](const std::string& each) { return absl::StartsWith(each, key); });
+  return tag == tags.rend() ? "-" : tag->substr(key.size());
 }
 
 using Row = std::vector<std::string>;

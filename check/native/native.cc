@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -12,7 +13,6 @@
 #include "check/native/agent.h"
 #include "check/native/native_sink.h"
 #include "check/native/registry.h"
-#include "lib/procfs/cpu_clock.h"
 
 namespace pycheck {
 namespace {
@@ -21,6 +21,13 @@ namespace {
 Registry& TheRegistry() {
   static Registry registry;
   return registry;
+}
+
+// It does not run while the machine sleeps, when no check does either.
+absl::Duration MonotonicTime() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::DurationFromTimespec(now);
 }
 
 std::string_view OrEmpty(const char* text) {
@@ -35,8 +42,7 @@ absl::Status RunInstance(char* check_id, const char* init_config,
   }
   absl::StatusOr<std::shared_ptr<Registry::Instance>> instance =
       TheRegistry().Find(check_id, OrEmpty(init_config),
-                         OrEmpty(instance_config),
-                         absl::Nanoseconds(BootNanoseconds()));
+                         OrEmpty(instance_config), MonotonicTime());
   if (!instance.ok()) return instance.status();
   const std::lock_guard<std::mutex> lock((*instance)->mutex);
   absl::Status status = (*instance)->check->Collect();

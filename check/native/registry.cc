@@ -1,5 +1,6 @@
 #include "check/native/registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/config/document.h"
@@ -36,21 +37,35 @@ absl::StatusOr<std::shared_ptr<Registry::Instance>> Configure(
 absl::StatusOr<std::shared_ptr<Registry::Instance>> Registry::Find(
     std::string_view check_id, std::string_view init_config,
     std::string_view instance_config, absl::Duration now) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  DropForgotten(now);
-  if (const auto found = entries_.find(check_id); found != entries_.end()) {
-    Entry& entry = found->second;
-    if (entry.instance->init_config == init_config &&
-        entry.instance->instance_config == instance_config) {
-      entry.last_run = now;
-      return entry.instance;
-    }
-    entries_.erase(found);
-  }
-  absl::StatusOr<std::shared_ptr<Instance>> instance =
+  std::shared_ptr<Instance> known =
+      FindConfigured(check_id, init_config, instance_config, now);
+  if (known != nullptr) return known;
+
+  // Neither configuring nor closing descriptors keeps others waiting.
+  absl::StatusOr<std::shared_ptr<Instance>> made =
       Configure(init_config, instance_config);
-  if (!instance.ok()) return instance.status();
-  entries_.insert_or_assign(std::string(check_id), Entry{*instance, now});
+  if (!made.ok()) return made.status();
+  Entry replaced{*made, now};
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::swap(entries_[std::string(check_id)], replaced);
+  }
+  return made;
+}
+
+// The instance that is there with this configuration, or null.
+std::shared_ptr<Registry::Instance> Registry::FindConfigured(
+    std::string_view check_id, std::string_view init_config,
+    std::string_view instance_config, absl::Duration now) {
+  Entries forgotten;  // destroyed after the lock is given back
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = entries_.find(check_id);
+  const bool known = found != entries_.end() &&
+                     found->second.instance->init_config == init_config &&
+                     found->second.instance->instance_config == instance_config;
+  if (known) found->second.last_run = now;
+  std::shared_ptr<Instance> instance = known ? found->second.instance : nullptr;
+  forgotten = TakeForgotten(now);
   return instance;
 }
 
@@ -59,11 +74,18 @@ size_t Registry::size() const {
   return entries_.size();
 }
 
-void Registry::DropForgotten(absl::Duration now) {
-  absl::erase_if(entries_, [now](const auto& item) {
-    const Entry& entry = item.second;
-    return now - entry.last_run > kForgottenAfter * entry.instance->interval;
-  });
+Registry::Entries Registry::TakeForgotten(absl::Duration now) {
+  Entries forgotten;
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto current = entry++;
+    const absl::Duration limit =
+        std::max(kForgottenNotBefore,
+                 kForgottenAfter * current->second.instance->interval);
+    if (now - current->second.last_run > limit) {
+      forgotten.insert(entries_.extract(current));
+    }
+  }
+  return forgotten;
 }
 
 }  // namespace pycheck

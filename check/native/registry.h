@@ -13,13 +13,14 @@
 
 namespace pycheck {
 
-// The instances that the Agent runs, by check id: the loader's interface has no
-// call that says an instance ends, so one that has not been run for
-// kForgottenAfter intervals is dropped, and its descriptors with it, when any
-// other runs. Thread-safe.
+// The instances that the Agent runs, by check id. The loader's interface has no
+// call that says an instance ends, so one that was not run for kForgottenAfter
+// intervals, and for kForgottenNotBefore, is dropped with its descriptors when
+// another one runs. Thread-safe; no instance waits for another's configuration.
 class Registry {
  public:
   static constexpr int kForgottenAfter = 20;
+  static constexpr absl::Duration kForgottenNotBefore = absl::Minutes(10);
 
   // One instance. Its own mutex is held while it runs.
   struct Instance {
@@ -45,10 +46,16 @@ class Registry {
     absl::Duration last_run;
   };
 
-  void DropForgotten(absl::Duration now);
+  using Entries = absl::flat_hash_map<std::string, Entry>;
+
+  std::shared_ptr<Instance> FindConfigured(std::string_view check_id,
+                                           std::string_view init_config,
+                                           std::string_view instance_config,
+                                           absl::Duration now);
+  Entries TakeForgotten(absl::Duration now);
 
   mutable std::mutex mutex_;
-  absl::flat_hash_map<std::string, Entry> entries_;
+  Entries entries_;
 };
 
 }  // namespace pycheck

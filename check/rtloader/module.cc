@@ -84,8 +84,7 @@ absl::StatusOr<Document> ToDocument(PyObject* configuration) {
 // The Agent's own procfs_path setting, or /proc. Null with an exception set
 // when it cannot be asked.
 PythonRef AgentProcfsPath() {
-  const PythonRef agent = ImportAgentModule(
-      "datadog_agent", "datadog_checks.base.stubs.datadog_agent");
+  const PythonRef agent = ImportAgentModule("datadog_agent");
   if (!agent) return nullptr;
   PythonRef path(
       PyObject_CallMethod(agent.get(), "get_config", "s", "procfs_path"));

@@ -19,18 +19,18 @@ inline PythonRef Import(const char* module) {
   return PythonRef(PyImport_ImportModule(module));
 }
 
-// Imports one of the Agent's builtin modules, or, without an Agent, its stub in
-// datadog-checks-base.
-inline PythonRef ImportAgentModule(const char* name, const char* stub) {
-  PythonRef module = Import(name);
-  if (module || PyErr_ExceptionMatches(PyExc_ImportError) == 0) return module;
-  PyErr_Clear();
-  return Import(stub);
-}
-
 inline PythonRef Attribute(PyObject* object, const char* name) {
   return PythonRef(object == nullptr ? nullptr
                                      : PyObject_GetAttrString(object, name));
+}
+
+// Imports one of the Agent's builtin modules, or, without an Agent, takes the
+// stub that stands for it in datadog-checks-base.
+inline PythonRef ImportAgentModule(const char* name) {
+  PythonRef module = Import(name);
+  if (module || PyErr_ExceptionMatches(PyExc_ImportError) == 0) return module;
+  PyErr_Clear();
+  return Attribute(Import("datadog_checks.base.stubs").get(), name);
 }
 
 // Lets other Python threads run for as long as it lives.

@@ -12,8 +12,7 @@ PythonRef Text(const std::string& text) {
 }  // namespace
 
 RtloaderSink::RtloaderSink(PyObject* check) : check_(check) {
-  const PythonRef aggregator =
-      ImportAgentModule("aggregator", "datadog_checks.base.stubs.aggregator");
+  const PythonRef aggregator = ImportAgentModule("aggregator");
   if (!aggregator) return;
   check_id_ = Attribute(check, "check_id");
   submit_metric_ = Attribute(aggregator.get(), "submit_metric");

@@ -84,7 +84,7 @@ def make_report(agent: stand_in.Agent, errors: Dict[str, str]) -> Dict[str, List
 
 def tag_value(tags: List[str], key: str) -> str:
     """What a tag says, or a dash."""
-    return next((tag[len(key):] for tag in tags if tag.startswith(key)), "-")
+    return next((tag[len(key):] for tag in reversed(tags) if tag.startswith(key)), "-")
 
 
 def process_rows(metrics: List[Dict[str, Any]]) -> List[List[str]]:

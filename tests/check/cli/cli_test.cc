@@ -89,6 +89,10 @@ TEST_F(CliTest, SaysWhatIsWrongWithItsArguments) {
   expect("", "give one of --pid=PID and --conf=FILE");
   expect("--pid=1 --conf=x", "give one of --pid=PID and --conf=FILE");
   expect("conf.yaml", "did you mean --conf=conf.yaml?");
+  expect("1234", "did you mean --pid=1234?");
+  expect("--pid=abc", "\"abc\" is not a number");
+  expect("--pid=1 --interval=-5s", "it is from 0s to 24h");
+  expect("--help", "such as 500ms or 10s");
   expect("--pid=99999999", "there is no process 99999999");
   expect("--conf=/no/such/file", "/no/such/file");
   expect("--pid=1 --format=xml", "it is table or json");

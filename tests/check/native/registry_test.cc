@@ -33,10 +33,17 @@ TEST(Registry, MakesAnInstanceAnewWhenItsConfigurationChanges) {
 TEST(Registry, ForgetsAnInstanceThatIsNotRunAnyMore) {
   Registry registry;
   ASSERT_TRUE(registry.Find("a", "", kInstance, absl::Seconds(0)).ok());
-  ASSERT_TRUE(registry.Find("b", "", kInstance, absl::Seconds(200)).ok());
+  ASSERT_TRUE(registry.Find("b", "", kInstance, absl::Seconds(600)).ok());
   EXPECT_EQ(registry.size(), 2U);
-  ASSERT_TRUE(registry.Find("b", "", kInstance, absl::Seconds(201)).ok());
+  ASSERT_TRUE(registry.Find("b", "", kInstance, absl::Seconds(601)).ok());
   EXPECT_EQ(registry.size(), 1U);
+}
+
+TEST(Registry, KeepsAnInstanceThatIsLate) {
+  Registry registry;
+  const auto first = registry.Find("a", "", kInstance, absl::Seconds(0));
+  const auto late = registry.Find("a", "", kInstance, absl::Hours(1));
+  EXPECT_EQ(*first, *late);
 }
 
 TEST(Registry, KeepsNothingOfAConfigurationThatIsWrong) {

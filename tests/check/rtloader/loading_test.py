@@ -18,6 +18,14 @@ check_class = stand_in.load_check_class("python")
 print(check_class.__module__, check_class.__name__)
 """
 
+RUN_WITHOUT_AN_AGENT = """
+import os
+import python
+from datadog_checks.base.stubs import aggregator
+check = python.PythonCheck("python", {}, [{"name": "app", "pid": os.getpid()}])
+print(check.run(), len(aggregator.metrics("runtime.python.mem.rss")))
+"""
+
 
 class LoadingTest(door.DoorTestCase):
     """The module as rtloader sees it."""
@@ -42,3 +50,9 @@ class LoadingTest(door.DoorTestCase):
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(
                     [site, os.path.dirname(stand_in.__file__)])})
         self.assertEqual(loaded.stdout.split(), [b"datadog_checks.python", b"PythonCheck"])
+
+    def test_submits_to_the_base_class_stubs_without_an_agent(self) -> None:
+        ran = subprocess.run(
+            [sys.executable, "-c", RUN_WITHOUT_AN_AGENT], check=True, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.path.dirname(door.DOOR)})
+        self.assertEqual(ran.stdout.split(), [b"1"])
