@@ -20,8 +20,6 @@
 namespace pycheck {
 namespace {
 
-constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
-
 class NullSink : public MetricSink {
  public:
   void Gauge(const char* /*name*/, double value,

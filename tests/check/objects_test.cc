@@ -3,14 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "lib/base/file.h"
+#include "tests/testing/command.h"
 
 namespace pycheck {
 namespace {
@@ -26,17 +26,6 @@ struct Object {
 
 void PrintTo(const Object& object, std::ostream* stream) {
   *stream << object.path;
-}
-
-std::vector<std::string> LinesOf(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> stream(
-      popen(command.c_str(), "r"), pclose);
-  std::string output;
-  char buffer[512];
-  while (fgets(buffer, sizeof(buffer), stream.get()) != nullptr) {
-    output += buffer;
-  }
-  return absl::StrSplit(output, '\n', absl::SkipEmpty());
 }
 
 class ObjectsTest : public ::testing::TestWithParam<Object> {};

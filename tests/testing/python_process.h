@@ -57,6 +57,13 @@ class PythonProcess {
   UniqueFd output_;
 };
 
+// A script that prints an empty line when it has begun, and another in answer
+// to each line, and does nothing else.
+inline constexpr char kWaits[] =
+    "import os\n"
+    "os.write(1, b'\\n')\n"
+    "while os.read(0, 1): os.write(1, b'\\n')\n";
+
 // The numbers of a line such as "3 0 12.5".
 std::vector<double> Numbers(const std::string& line);
 

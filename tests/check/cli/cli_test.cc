@@ -1,15 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "lib/sample/gauges.h"
 #include "nlohmann/json.hpp"
+#include "tests/testing/command.h"
 #include "tests/testing/python_process.h"
 
 namespace pycheck {
@@ -18,19 +17,8 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
-constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
-
-struct Result {
-  std::string output;
-  int exit_code;
-};
-
-Result RunCli(const std::string& arguments) {
-  FILE* stream = popen(absl::StrCat(CLI " ", arguments, " 2>&1").c_str(), "r");
-  std::string output;
-  char buffer[512];
-  while (fgets(buffer, sizeof(buffer), stream) != nullptr) output += buffer;
-  return {output, WEXITSTATUS(pclose(stream))};
+CommandResult RunCli(const std::string& arguments) {
+  return RunCommand(absl::StrCat(CLI " ", arguments, " 2>&1"));
 }
 
 class CliTest : public ::testing::Test {
@@ -54,7 +42,7 @@ class CliTest : public ::testing::Test {
 };
 
 TEST_F(CliTest, ShowsAPidAsATable) {
-  const Result result =
+  const CommandResult result =
       RunCli(absl::StrCat("--interval=10ms --pid=", python_.pid()));
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.output, HasSubstr("gen0"));
@@ -66,7 +54,7 @@ TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {
   const std::string conf = File(absl::StrCat(
       "init_config:\ninstances:\n- {name: one, pid: ", python_.pid(),
       "}\n- {name: two, pid: ", python_.pid(), "}\n- {name: bad}\n"));
-  const Result result =
+  const CommandResult result =
       RunCli(absl::StrCat("--format=json --interval=10ms --conf=", conf));
   EXPECT_EQ(result.exit_code, 1);
   const auto json = nlohmann::json::parse(result.output);
@@ -82,7 +70,7 @@ TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {
 TEST_F(CliTest, SaysWhatIsWrongWithItsArguments) {
   const auto expect = [](const std::string& arguments,
                          const std::string& message) {
-    const Result result = RunCli(arguments);
+    const CommandResult result = RunCli(arguments);
     EXPECT_NE(result.exit_code, 0) << arguments;
     EXPECT_THAT(result.output, HasSubstr(message)) << arguments;
   };

@@ -4,7 +4,6 @@
 #include <malloc.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -14,10 +13,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "check/native/agent.h"
 #include "lib/base/file.h"
 #include "lib/sample/gauges.h"
+#include "tests/testing/command.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
 
@@ -29,8 +28,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
-
 using Lines = std::vector<std::string>;
 
 // The lines that agent.c prints.
@@ -38,14 +35,7 @@ Lines RunFromC(const std::string& instance, int runs) {
   const std::string command =
       absl::StrCat(NATIVE_AGENT " " NATIVE_DOOR " python:1 '' \"", instance,
                    "\" ", runs, " 2>&1");
-  const std::unique_ptr<FILE, int (*)(FILE*)> stream(
-      popen(command.c_str(), "r"), pclose);
-  std::string output;
-  char buffer[512];
-  while (fgets(buffer, sizeof(buffer), stream.get()) != nullptr) {
-    output += buffer;
-  }
-  return absl::StrSplit(output, '\n', absl::SkipEmpty());
+  return LinesOf(command);
 }
 
 TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
@@ -147,48 +137,38 @@ TEST(NativeDoor, TakesNullForWhatIsNotThere) {
   library.run()(nullptr, nullptr, nullptr, nullptr, nullptr);
 }
 
-TEST(NativeDoor, RunsDifferentIdsInParallel) {
-  constexpr int kThreads = 8;
-  constexpr int kRuns = 100;
+// How many gauges come when several threads run the check, each under the id
+// that `id_of` gives it.
+template <typename IdOf>
+int CountGaugesOfThreads(int threads, int runs, const IdOf& id_of) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
   const std::string instance =
       absl::StrCat("{name: app, pid: ", python.pid(), "}");
   const Library library(NATIVE_DOOR);
   gauges_received = 0;
-  std::vector<std::thread> threads;
-  threads.reserve(kThreads);
-  for (int id = 0; id < kThreads; ++id) {
-    threads.emplace_back([&, id] {
-      for (int i = 0; i < kRuns; ++i) {
-        EXPECT_EQ(library.RunOnce(absl::StrCat("python:", id), instance), "");
+  std::vector<std::thread> started;
+  started.reserve(static_cast<size_t>(threads));
+  for (int thread = 0; thread < threads; ++thread) {
+    started.emplace_back([&, thread] {
+      for (int i = 0; i < runs; ++i) {
+        EXPECT_EQ(library.RunOnce(id_of(thread), instance), "");
       }
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(gauges_received, kThreads * (10 * kRuns - 5));
+  for (std::thread& thread : started) thread.join();
+  return gauges_received;
+}
+
+TEST(NativeDoor, RunsDifferentIdsInParallel) {
+  EXPECT_EQ(CountGaugesOfThreads(
+                8, 100, [](int id) { return absl::StrCat("python:", id); }),
+            8 * (100 * 10 - 5));
 }
 
 TEST(NativeDoor, RunsOneIdFromSeveralThreads) {
-  constexpr int kThreads = 4;
-  constexpr int kRuns = 100;
-  PythonProcess python(AnyPython().executable, kWaits);
-  python.ReadLine();
-  const std::string instance =
-      absl::StrCat("{name: app, pid: ", python.pid(), "}");
-  const Library library(NATIVE_DOOR);
-  gauges_received = 0;
-  std::vector<std::thread> threads;
-  threads.reserve(kThreads);
-  for (int thread = 0; thread < kThreads; ++thread) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < kRuns; ++i) {
-        EXPECT_EQ(library.RunOnce("python:1", instance), "");
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(gauges_received, kThreads * kRuns * 10 - 5);
+  EXPECT_EQ(CountGaugesOfThreads(4, 100, [](int) { return "python:1"; }),
+            4 * 100 * 10 - 5);
 }
 
 bool IsMapped() {

@@ -40,12 +40,6 @@ using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr char kWaits[] = R"(
-import os
-os.write(1, b"\n")
-while os.read(0, 1): os.write(1, b"\n")
-)";
-
 // Works for a while at each request, and says what it has used in all: CPU
 // seconds by its clock, voluntary and involuntary switches.
 constexpr char kWorks[] = R"(

@@ -47,8 +47,7 @@ TEST(Soak, KeepsDescriptorsAndMemoryFlat) {
   std::vector<std::unique_ptr<PythonProcess>> processes;
   for (int i = 0; i < kProcesses; ++i) {
     processes.push_back(std::make_unique<PythonProcess>(
-        AnyPython().executable, "import os; os.write(1, b'\\n'); os.read(0, 1)",
-        std::vector<std::string>{word}));
+        AnyPython().executable, kWaits, std::vector<std::string>{word}));
     processes.back()->ReadLine();
   }
   const std::string pids = absl::StrCat("{name: app, exact_match: false, ",

@@ -3,30 +3,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "lib/base/file.h"
+#include "tests/testing/command.h"
 #include "tests/testing/python_process.h"
 
 namespace pycheck {
 namespace {
 
 class LayoutTest : public ::testing::TestWithParam<Python> {};
-
-std::string OutputOf(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> stream(
-      popen(command.c_str(), "r"), pclose);
-  std::string output;
-  char buffer[512];
-  while (fgets(buffer, sizeof(buffer), stream.get()) != nullptr) {
-    output += buffer;
-  }
-  return output;
-}
 
 TEST_P(LayoutTest, IsWhatTheCompilerMakesOfTheHeaders) {
   const Python& python = GetParam();
@@ -36,7 +25,7 @@ TEST_P(LayoutTest, IsWhatTheCompilerMakesOfTheHeaders) {
                  << " on this machine";
   }
   const std::string row =
-      OutputOf(absl::StrCat(LAYOUT_PRINT " '", python.include, "'"));
+      RunCommand(absl::StrCat(LAYOUT_PRINT " '", python.include, "'")).output;
   ASSERT_FALSE(row.empty()) << "the generator does not compile";
   const absl::StatusOr<std::string> rows = ReadWholeFile(LAYOUTS, 1 << 20);
   ASSERT_TRUE(rows.ok()) << rows.status();

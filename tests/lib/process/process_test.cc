@@ -155,8 +155,6 @@ class ProcessLifeTest : public ::testing::Test {
   size_t descriptors_ = CountDescriptors();
 };
 
-constexpr char kWaits[] = "import os; os.write(1, b'\\n'); os.read(0, 1)";
-
 TEST_F(ProcessLifeTest, AProcessThatEndedIsGoneWhileAZombieAndAfter) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
