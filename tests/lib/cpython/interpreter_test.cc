@@ -99,7 +99,7 @@ while True:
 
 TEST_P(InterpreterTest, IsNeverWrongWhileTheProcessCollects) {
   constexpr int kReadings = 1000;
-  constexpr useconds_t kPause = 10'000;
+  constexpr useconds_t kPause = 2'000;
   PythonProcess process(GetParam().executable, kCollectsForEver);
   process.ReadLine();
   const ProcessMemory memory = MemoryOf(process.pid());
