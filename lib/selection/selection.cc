@@ -65,12 +65,15 @@ struct Select {
                        "the file"));
     }
     pid_t pid;
-    const std::string_view content = absl::StripAsciiWhitespace(*text);
+    // Some programs, such as PostgreSQL, have more in it behind the first line.
+    const std::string_view whole = *text;
+    const std::string_view content =
+        absl::StripAsciiWhitespace(whole.substr(0, whole.find('\n')));
     if (!absl::SimpleAtoi(content, &pid) || pid <= 0) {
       return absl::InvalidArgumentError(absl::StrCat(
           "pid_file: ", selector.path, " holds \"",
           absl::CHexEscape(content.substr(0, 80)),
-          "\", not a process id; it must hold one number and nothing else"));
+          "\", not a process id; its first line must be one number"));
     }
     return Pids{pid};
   }

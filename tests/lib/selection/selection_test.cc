@@ -114,14 +114,15 @@ TEST(SelectCommandLine, NeverFindsAnEmptyOne) {
 
 class PidFile : public testing::TestWithParam<const char*> {};
 
-TEST_P(PidFile, HoldsOneNumber) {
+TEST_P(PidFile, BeginsWithALineOfOneNumber) {
   const TemporaryFile file(GetParam());
   EXPECT_THAT(*Selected(PidFileSelector{file.path()}), ElementsAre(4711));
 }
 
 INSTANTIATE_TEST_SUITE_P(SelectPidFile, PidFile,
                          testing::Values("4711", "4711\n", "  4711\t\r\n\n",
-                                         "\n4711", "04711"));
+                                         "4711\n4712\n", "4711\n/data\n",
+                                         "04711"));
 
 class BadPidFile : public testing::TestWithParam<std::string> {};
 
@@ -133,15 +134,15 @@ TEST_P(BadPidFile, IsRefusedWithTheRemedy) {
           StatusCode::kInvalidArgument,
           testing::AllOf(
               StartsWith(absl::StrCat("pid_file: ", file.path(), " holds")),
-              HasSubstr("not a process id; it must hold one number and "
-                        "nothing else"))));
+              HasSubstr("not a process id; its first line must be one "
+                        "number"))));
 }
 
 INSTANTIATE_TEST_SUITE_P(SelectPidFile, BadPidFile,
                          testing::Values("", "\n", "gunicorn", "-4711", "0",
-                                         "-1", "4711 4712", "4711\n4712\n",
-                                         "4711;", "12.5", "0x1267",
-                                         "2147483648", "99999999999999999999",
+                                         "-1", "4711 4712", "\n4711", "4711;",
+                                         "12.5", "0x1267", "2147483648",
+                                         "99999999999999999999",
                                          std::string("47\0011", 4),
                                          std::string(4096, '9')));
 
@@ -152,8 +153,8 @@ TEST(SelectPidFile, ShowsWhatABadFileHolds) {
       StatusIs(StatusCode::kInvalidArgument,
                absl::StrCat("pid_file: ", file.path(), " holds \"pid\\x01 \\\"",
                             std::string(74, 'x'),
-                            "\", not a process id; it must hold one "
-                            "number and nothing else")));
+                            "\", not a process id; its first line must "
+                            "be one number")));
 }
 
 TEST(SelectPidFile, NamesAMissingFileAndTheRemedy) {
