@@ -11,8 +11,8 @@ namespace pycheck {
 
 // Reads a process's memory through its /proc/PID/mem, proc_pid_mem(5). The
 // process is not stopped. An open descriptor stays bound to the address space
-// that the process had then: after an exec nothing can be read through it, unless
-// another process shares that address space.
+// that the process had then: after an exec nothing can be read through it,
+// unless another process shares that address space.
 class ProcessMemory : public Memory {
  public:
   using Memory::Read;

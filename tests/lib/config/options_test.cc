@@ -90,11 +90,12 @@ TEST(ParseOptions, SuggestsTheOptionThatWasMeant) {
 }
 
 TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
-  EXPECT_THAT(Parsed("name: web\ncollect_children: true"),
-              IsInvalid("instance option \"collect_children\" is not known; "
-                        "the options are name, search_string, exact_match, "
-                        "pid, pid_file, tags, min_collection_interval, loader, "
-                        "service, empty_default_hostname, namespace, no_index"));
+  EXPECT_THAT(
+      Parsed("name: web\ncollect_children: true"),
+      IsInvalid("instance option \"collect_children\" is not known; "
+                "the options are name, search_string, exact_match, "
+                "pid, pid_file, tags, min_collection_interval, loader, "
+                "service, empty_default_hostname, namespace, no_index"));
 }
 
 TEST(ParseOptions, CutsAnUnknownOptionShort) {
