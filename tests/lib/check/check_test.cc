@@ -328,7 +328,7 @@ TEST(Check, TakesAReusedPidForTheNewProcessThatItIs) {
   RunApart([] {
     ASSERT_EQ(unshare(CLONE_NEWPID | CLONE_NEWNS), 0);
     RunApart([] {
-      ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+      ASSERT_EQ(mount("none", "/proc", nullptr, MS_PRIVATE, nullptr), 0);
       ASSERT_EQ(mount("proc", "/proc", "proc", 0, nullptr), 0);
       constexpr pid_t kPid = 300;
       const auto choose_next_pid = [] {
