@@ -32,6 +32,13 @@ absl::StatusOr<std::shared_ptr<Registry::Instance>> Configure(
   return instance;
 }
 
+bool IsConfigured(const Registry::Instance* instance,
+                  std::string_view init_config,
+                  std::string_view instance_config) {
+  return instance != nullptr && instance->init_config == init_config &&
+         instance->instance_config == instance_config;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Registry::Instance>> Registry::Find(
@@ -46,11 +53,13 @@ absl::StatusOr<std::shared_ptr<Registry::Instance>> Registry::Find(
       Configure(init_config, instance_config);
   if (!made.ok()) return made.status();
   Entry replaced{*made, now};
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    std::swap(entries_[std::string(check_id)], replaced);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Entry& entry = entries_[std::string(check_id)];
+  // Another thread may have configured it meanwhile.
+  if (!IsConfigured(entry.instance.get(), init_config, instance_config)) {
+    std::swap(entry, replaced);
   }
-  return made;
+  return entry.instance;
 }
 
 // The instance that is there with this configuration, or null.
@@ -60,9 +69,9 @@ std::shared_ptr<Registry::Instance> Registry::FindConfigured(
   Entries forgotten;  // destroyed after the lock is given back
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = entries_.find(check_id);
-  const bool known = found != entries_.end() &&
-                     found->second.instance->init_config == init_config &&
-                     found->second.instance->instance_config == instance_config;
+  const bool known =
+      found != entries_.end() &&
+      IsConfigured(found->second.instance.get(), init_config, instance_config);
   if (known) found->second.last_run = now;
   std::shared_ptr<Instance> instance = known ? found->second.instance : nullptr;
   forgotten = TakeForgotten(now);
