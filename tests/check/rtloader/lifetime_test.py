@@ -206,8 +206,9 @@ class LeakTest(door.DoorTestCase):
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         call_often(100)
-        before = self.count_kept()
-        after = call_often(RUNS)
-        self.assertEqual(after["descriptors"], before["descriptors"])
-        for kind in before:
-            self.assertLess(after[kind] - before[kind], RUNS, kind)
+        counts = [self.count_kept(), call_often(RUNS), call_often(RUNS)]
+        for kind in counts[0]:
+            # A table that happens to grow does so once; what leaks does so each time.
+            growth = min(after[kind] - before[kind]
+                         for before, after in zip(counts, counts[1:]))
+            self.assertLess(growth, 1 if kind == "descriptors" else RUNS, kind)
