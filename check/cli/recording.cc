@@ -60,6 +60,15 @@ std::string TagValue(const std::vector<std::string>& tags,
   return tag == tags.rend() ? "-" : tag->substr(key.size());
 }
 
+// The version; and the implementation where it is not CPython.
+std::string PythonOf(const std::vector<std::string>& tags) {
+  const std::string implementation = TagValue(tags, "lang_interpreter:");
+  const std::string version = TagValue(tags, "lang_version:");
+  if (implementation == "CPython") return version;
+  if (version == "-") return implementation;
+  return absl::StrCat(implementation, " ", version);
+}
+
 using Row = std::vector<std::string>;
 
 // The rows' cells under one another: the first column to the left, the others
@@ -83,7 +92,7 @@ std::string Align(const std::vector<Row>& rows) {
 }
 
 std::vector<Row> ProcessRows(const Recording& recording) {
-  Row headings = {"process", "pid"};
+  Row headings = {"process", "pid", "python"};
   for (const Column& column : kColumns) headings.emplace_back(column.heading);
   std::vector<Row> rows = {headings};
 
@@ -97,10 +106,11 @@ std::vector<Row> ProcessRows(const Recording& recording) {
       rows.emplace_back(headings.size(), "-");
       rows.back()[0] = TagValue(gauge.tags, "process_name:");
       rows.back()[1] = TagValue(gauge.tags, "pid:");
+      rows.back()[2] = PythonOf(gauge.tags);
     }
     for (size_t i = 0; i < kGaugeCount; ++i) {
       if (gauge.name != GaugeDefinitions()[i].name) continue;
-      rows[found->second][2 + i] = kColumns[i].format(gauge.value);
+      rows[found->second][3 + i] = kColumns[i].format(gauge.value);
     }
   }
   return rows;

@@ -96,9 +96,24 @@ void Check::Report(MetricSink& sink) {
   warnings_.clear();
 }
 
-TagSet Check::ProcessTags(pid_t pid) const {
+// Its tags change when the interpreter becomes known, or is another one.
+void Check::UpdateTags(Watched& watched) const {
+  const std::optional<Interpreter>& interpreter = watched.process.interpreter();
+  if (!interpreter || watched.version == interpreter->version()) return;
+  watched.version = interpreter->version();
+  watched.tags = ProcessTags(watched.process);
+}
+
+TagSet Check::ProcessTags(const Process& process) const {
   std::vector<std::string> tags = tags_.tags();
-  tags.push_back(absl::StrCat("pid:", pid));
+  tags.push_back(absl::StrCat("pid:", process.pid()));
+  if (const auto& interpreter = process.interpreter()) {
+    tags.push_back(
+        absl::StrCat("lang_interpreter:", interpreter->implementation()));
+    if (!interpreter->version().empty()) {
+      tags.push_back(absl::StrCat("lang_version:", interpreter->version()));
+    }
+  }
   return TagSet(std::move(tags));
 }
 
@@ -108,11 +123,12 @@ void Check::Follow(pid_t pid) {
   std::optional<uint64_t> known_start;
   if (const auto found = watched_.find(pid); found != watched_.end()) {
     Watched& watched = found->second;
-    absl::StatusOr<Reading> reading =
-        watched.process.Read(procfs_, taskstats_ ? &*taskstats_ : nullptr);
+    absl::StatusOr<Reading> reading = watched.process.Read(
+        procfs_, taskstats_ ? &*taskstats_ : nullptr, binaries_);
     if (reading.ok()) {
       watched.gauges = ComputeGauges({&watched.last, *reading});
       watched.last = *std::move(reading);
+      UpdateTags(watched);
       return;
     }
     known_start = watched.process.start_ticks();
@@ -135,7 +151,7 @@ absl::StatusOr<Check::Watched> Check::StartWatching(
   absl::StatusOr<Process> process = Process::Open(procfs_, pid);
   if (!process.ok()) return process.status();
   absl::StatusOr<Reading> reading =
-      process->Read(procfs_, taskstats_ ? &*taskstats_ : nullptr);
+      process->Read(procfs_, taskstats_ ? &*taskstats_ : nullptr, binaries_);
   if (!reading.ok()) return reading.status();
 
   const uint64_t start = process->start_ticks();
@@ -143,8 +159,12 @@ absl::StatusOr<Check::Watched> Check::StartWatching(
   const Reading birth = ReadingAtBirth(start);
   const Gauges gauges =
       ComputeGauges({from_birth ? &birth : nullptr, *reading});
+  std::optional<std::string> version;
+  if (process->interpreter()) version = process->interpreter()->version();
+  TagSet tags = ProcessTags(*process);
   return Watched{.process = *std::move(process),
-                 .tags = ProcessTags(pid),
+                 .version = std::move(version),
+                 .tags = std::move(tags),
                  .last = *std::move(reading),
                  .gauges = gauges};
 }

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/config/options.h"
+#include "lib/cpython/binary.h"
 #include "lib/process/process.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
@@ -45,6 +46,7 @@ class Check {
  private:
   struct Watched {
     Process process;
+    std::optional<std::string> version;  // of the interpreter, as in the tags
     TagSet tags;
     Reading last;
     Gauges gauges;  // of the last reading
@@ -52,7 +54,8 @@ class Check {
 
   Check(Options options, Procfs procfs);
 
-  TagSet ProcessTags(pid_t pid) const;
+  void UpdateTags(Watched& watched) const;
+  TagSet ProcessTags(const Process& process) const;
   void Follow(pid_t pid);
   absl::StatusOr<Watched> StartWatching(pid_t pid,
                                         std::optional<uint64_t> known_start);
@@ -64,6 +67,7 @@ class Check {
   Procfs procfs_;
   TagSet tags_;  // of what concerns the whole instance
   std::optional<Taskstats> taskstats_;
+  Binaries binaries_;
   absl::btree_map<pid_t, Watched> watched_;
   std::optional<int64_t> last_run_boot_ns_;
 

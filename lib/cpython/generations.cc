@@ -1,7 +1,6 @@
 #include "lib/cpython/generations.h"
 
 #include <cstring>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -9,10 +8,13 @@
 namespace pycheck {
 namespace {
 
-// Room for three generations of any known layout; 2.7's and 3.7's have 48
-// bytes each.
-constexpr size_t kMaxGenerationSize = 64;
-using Buffer = std::array<char, kGenerations * kMaxGenerationSize>;
+// Room for the generations of any shape, and the incremental collector's
+// visited_space behind them.
+constexpr size_t kMaxGenerationsSize = 256;
+using Buffer = std::array<char, kMaxGenerationsSize>;
+static_assert(kGenerations * kPaddedShape.size <= kMaxGenerationsSize);
+static_assert(kIncrementalShape.visited_space + sizeof(int32_t) <=
+              kMaxGenerationsSize);
 
 struct ListHead {
   uint64_t next;
@@ -24,8 +26,10 @@ struct Generation {
   int32_t threshold;
   int32_t count;
 };
+using Generations = std::array<Generation, kGenerations>;
 
-// PREV_MASK_COLLECTING, PREV_MASK_FINALIZED, NEXT_MASK_UNREACHABLE.
+// PREV_MASK_COLLECTING, PREV_MASK_FINALIZED, NEXT_MASK_UNREACHABLE,
+// _PyGC_NEXT_MASK_OLD_SPACE_1.
 uint64_t WithoutFlags(uint64_t link) { return link & ~uint64_t{3}; }
 
 template <typename T>
@@ -35,85 +39,79 @@ T Load(const Buffer& bytes, size_t offset) {
   return value;
 }
 
-absl::StatusOr<std::array<Generation, kGenerations>> ReadGenerations(
-    const Memory& memory, uint64_t address, const Layout& layout) {
-  const size_t size = layout.generation_size;
-  if (size > kMaxGenerationSize ||
-      layout.count + sizeof(int32_t) > kMaxGenerationSize ||
-      layout.threshold + sizeof(int32_t) > kMaxGenerationSize) {
-    return absl::InternalError("layout larger than its buffer");
-  }
+absl::Status Implausible(uint64_t address) {
+  return absl::UnavailableError(absl::StrCat(
+      "no collector state of a known shape at 0x", absl::Hex(address)));
+}
+
+// The generations in the order of gc.get_count().
+absl::StatusOr<Generations> ReadGenerations(const Memory& memory,
+                                            uint64_t address,
+                                            const GenerationShape& shape) {
   Buffer bytes;
+  const size_t size = shape.visited_space != 0
+                          ? shape.visited_space + sizeof(int32_t)
+                          : kGenerations * shape.size;
   absl::Status status =
-      memory.Read(address, absl::MakeSpan(bytes).subspan(0, 3 * size));
+      memory.Read(address, absl::MakeSpan(bytes).subspan(0, size));
   if (!status.ok()) return status;
-  std::array<Generation, kGenerations> generations;
+  Generations generations;
   for (size_t i = 0; i < generations.size(); ++i) {
+    const size_t at = i * shape.size;
     generations[i] = {
-        .head = Load<ListHead>(bytes, i * size),
-        .threshold = Load<int32_t>(bytes, i * size + layout.threshold),
-        .count = Load<int32_t>(bytes, i * size + layout.count),
+        .head = Load<ListHead>(bytes, at),
+        .threshold = Load<int32_t>(bytes, at + shape.threshold),
+        .count = Load<int32_t>(bytes, at + shape.threshold + sizeof(int32_t)),
     };
+  }
+  if (shape.visited_space != 0) {
+    const auto visited = Load<uint32_t>(bytes, shape.visited_space);
+    if (visited > 1) return Implausible(address);
+    if (visited == 1) std::swap(generations[1], generations[2]);
   }
   return generations;
 }
 
-bool IsLink(uint64_t link) {
-  const uint64_t address = WithoutFlags(link);
-  return address != 0 && address % sizeof(uint64_t) == 0;
-}
+bool IsLink(uint64_t link) { return WithoutFlags(link) != 0; }
 
 bool IsPlausible(const Generation& generation) {
   return IsLink(generation.head.next) && IsLink(generation.head.prev) &&
          generation.threshold >= 0 && generation.count >= 0;
 }
 
-absl::Status Implausible(uint64_t address) {
-  return absl::UnavailableError(absl::StrCat(
-      "no collector state of a known shape at 0x", absl::Hex(address)));
-}
-
 // How many of a list's two ends lead back to its head.
 absl::StatusOr<int> CountLinkedEnds(const Memory& memory, uint64_t head,
                                     const ListHead& links) {
   const auto next = memory.Read<ListHead>(WithoutFlags(links.next));
-  if (!next.ok()) return next.status();
+  if (absl::IsNotFound(next.status())) return next.status();
   const auto prev = memory.Read<ListHead>(WithoutFlags(links.prev));
-  if (!prev.ok()) return prev.status();
-  return (WithoutFlags(next->prev) == head ? 1 : 0) +
-         (WithoutFlags(prev->next) == head ? 1 : 0);
+  if (absl::IsNotFound(prev.status())) return prev.status();
+  return (next.ok() && WithoutFlags(next->prev) == head ? 1 : 0) +
+         (prev.ok() && WithoutFlags(prev->next) == head ? 1 : 0);
 }
 
 absl::Status TryProof(const Memory& memory, uint64_t address,
-                      const Layout& layout) {
-  const auto generations = ReadGenerations(memory, address, layout);
+                      const GenerationShape& shape) {
+  // Their order does not matter here.
+  const GenerationShape plain{.size = shape.size, .threshold = shape.threshold};
+  const auto generations = ReadGenerations(memory, address, plain);
   if (!generations.ok()) return generations.status();
   int loose_ends = 0;
   for (size_t i = 0; i < generations->size(); ++i) {
     const Generation& generation = (*generations)[i];
     if (!IsPlausible(generation)) return Implausible(address);
-    const absl::StatusOr<int> linked = CountLinkedEnds(
-        memory, address + i * layout.generation_size, generation.head);
+    const absl::StatusOr<int> linked =
+        CountLinkedEnds(memory, address + i * shape.size, generation.head);
     if (!linked.ok()) return linked.status();
     loose_ends += 2 - *linked;
+    if (loose_ends > 1) return Implausible(address);
   }
-  return loose_ends <= 1 ? absl::OkStatus() : Implausible(address);
+  return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status ProveGenerations(const Memory& memory, uint64_t address,
-                              const Layout& layout) {
-  for (int attempt = 0; attempt < kProofAttempts; ++attempt) {
-    absl::Status status = TryProof(memory, address, layout);
-    if (status.ok() || absl::IsNotFound(status)) return status;
-  }
-  return Implausible(address);
-}
-
-absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
-                                      const Layout& layout) {
-  const auto generations = ReadGenerations(memory, address, layout);
+absl::StatusOr<GcCounts> ReadCountsOnce(const Memory& memory, uint64_t address,
+                                        const GenerationShape& shape) {
+  const auto generations = ReadGenerations(memory, address, shape);
   if (!generations.ok()) {
     return absl::IsNotFound(generations.status()) ? generations.status()
                                                   : Implausible(address);
@@ -124,6 +122,51 @@ absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
     counts[i] = (*generations)[i].count;
   }
   return counts;
+}
+
+}  // namespace
+
+absl::Status ProveGenerations(const Memory& memory, uint64_t address,
+                              const GenerationShape& shape) {
+  for (int attempt = 0; attempt < kProofAttempts; ++attempt) {
+    absl::Status status = TryProof(memory, address, shape);
+    if (status.ok() || absl::IsNotFound(status)) return status;
+  }
+  return Implausible(address);
+}
+
+absl::StatusOr<bool> IsListHead(const Memory& memory, uint64_t address) {
+  const auto head = memory.Read<ListHead>(address);
+  if (absl::IsNotFound(head.status())) return head.status();
+  if (!head.ok() || !IsLink(head->next) || !IsLink(head->prev)) return false;
+  const absl::StatusOr<int> linked = CountLinkedEnds(memory, address, *head);
+  if (!linked.ok()) return linked.status();
+  return *linked > 0;
+}
+
+absl::StatusOr<bool> AreEmpty(const Memory& memory, uint64_t address,
+                              const GenerationShape& shape) {
+  const auto generations = ReadGenerations(memory, address, shape);
+  if (!generations.ok()) return generations.status();
+  for (size_t i = 0; i < generations->size(); ++i) {
+    if ((*generations)[i].head.next != address + i * shape.size) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
+                                      const GenerationShape& shape) {
+  absl::StatusOr<GcCounts> before = ReadCountsOnce(memory, address, shape);
+  for (int attempt = 0; attempt < kProofAttempts; ++attempt) {
+    if (!before.ok()) return before;
+    absl::StatusOr<GcCounts> counts = ReadCountsOnce(memory, address, shape);
+    if (!counts.ok()) return counts;
+    if ((*counts)[1] == (*before)[1] && (*counts)[2] == (*before)[2]) {
+      return counts;
+    }
+    before = counts;
+  }
+  return absl::UnavailableError("its collector never stood still");
 }
 
 }  // namespace pycheck

@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/memory.h"
-#include "lib/cpython/layout.h"
 
 namespace pycheck {
 
@@ -15,6 +14,29 @@ inline constexpr int kGenerations = 3;
 
 // What gc.get_count() returns, youngest generation first.
 using GcCounts = std::array<int32_t, kGenerations>;
+
+// The shape of struct gc_generation, of which a collector has three in a row,
+// in bytes. It begins with a list's head, {next, prev}; its count follows its
+// threshold.
+struct GenerationShape {
+  uint64_t size;
+  uint64_t threshold;
+
+  // In the incremental collector of 3.14.0 to 3.14.4: from the young
+  // generation to `visited_space`, which tells which of the two old ones comes
+  // first. 0 in all others.
+  uint64_t visited_space = 0;
+
+  friend bool operator==(const GenerationShape&,
+                         const GenerationShape&) = default;
+};
+
+// All there have been (objimpl.h, pycore_gc.h, pycore_interp_structs.h).
+inline constexpr GenerationShape kPaddedShape{.size = 48, .threshold = 32};
+inline constexpr GenerationShape kPython2Shape{.size = 40, .threshold = 32};
+inline constexpr GenerationShape kShape{.size = 24, .threshold = 16};
+inline constexpr GenerationShape kIncrementalShape{
+    .size = 24, .threshold = 16, .visited_space = 208};
 
 // Proves that three consecutive generations of a collector stand at `address`:
 // in each, the object after the list's head points back to the head, and the
@@ -31,13 +53,38 @@ using GcCounts = std::array<int32_t, kGenerations>;
 //   kNotFound     the address space has gone
 inline constexpr int kProofAttempts = 50;
 absl::Status ProveGenerations(const Memory& memory, uint64_t address,
-                              const Layout& layout);
+                              const GenerationShape& shape);
 
-// Reads the counts of the generations at `address` in one read.
-//   kUnavailable  what was read cannot be a collector's generations
+// Whether a list that holds something has its head at `address`, its links in
+// place at one end at least.
+absl::StatusOr<bool> IsListHead(const Memory& memory, uint64_t address);
+
+// Whether the three lists at `address`, which were proven, are all empty: so
+// they are only before an interpreter is initialised.
+//   kUnavailable, kNotFound  as ReadGcCounts
+absl::StatusOr<bool> AreEmpty(const Memory& memory, uint64_t address,
+                              const GenerationShape& shape);
+
+// Reads the counts of the generations at `address`.
+//
+// One read takes them one after the other while the process goes on. A
+// collection that begins in between adds one to the count above those it
+// collects and then sets these to 0 (collect, gc_collect_main), so that one
+// read may hold the young count from before it with the older ones from after
+// it. Therefore they are read twice, and what the second read gave counts when
+// no older generation's count differs from the first's: then no collection has
+// begun from the moment at which the first read had passed the young count, and
+// the second's young count was taken while the older ones were what they are.
+// (That they came round to the same values meanwhile would take more
+// collections than there is time for between two reads.) Else both are read
+// again, at most kProofAttempts times. What cannot be told apart is a process
+// that lost the processor between the collection's two steps: it shows the
+// older count raised and the younger ones not yet 0, as its memory is then.
+//   kUnavailable  what was read cannot be a collector's generations, or never
+//                 stood still
 //   kNotFound     the address space has gone
 absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
-                                      const Layout& layout);
+                                      const GenerationShape& shape);
 
 }  // namespace pycheck
 

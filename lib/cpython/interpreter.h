@@ -1,57 +1,76 @@
 #ifndef PYCHECK_LIB_CPYTHON_INTERPRETER_H_
 #define PYCHECK_LIB_CPYTHON_INTERPRETER_H_
 
-#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "lib/base/memory.h"
+#include "lib/cpython/binary.h"
 #include "lib/cpython/generations.h"
-#include "lib/cpython/layout.h"
+#include "lib/cpython/location.h"
 #include "lib/procfs/maps.h"
 
 namespace pycheck {
 
-// The collector state of the CPython in another process. What Find proved once
-// is kept for the life of that process's address space.
+// The Python in another process. What Find proved once is kept for the life of
+// that process's address space.
 class Interpreter {
  public:
-  // Finds CPython among the process's images, by the symbol of its runtime and
-  // not by anybody's name, and proves where its collector's state is. Where
-  // more than one image holds CPython, takes the one that is initialised.
-  // Needs a few small reads for each image that has to be looked into, and
-  // gives up after a bounded number of them.
+  // Finds Python among the process's images, by what they define and not by
+  // anybody's name, and proves where its collector's state is: by the
+  // interpreter's own debug offsets, else by the layout of its version, else by
+  // its structure. Where more than one image holds CPython, takes the one that
+  // is initialised. Opens no file. What is learned of an image is kept in
+  // `binaries` and serves the next process that runs it: then one read is
+  // needed for each image until Python's, and about ten more.
+  //
+  // Needs `memory` only during the call, and gives up after a bounded number of
+  // reads and bytes.
   //   kFailedPrecondition  no image holds a Python
-  //   kUnimplemented       a Python whose layout is not known: the message
-  //                        says which; or a process made to be looked into for
-  //                        ever
   //   kUnavailable         CPython, but its state could not be proven now: not
   //                        initialised yet, or ending, or in a long collection
   //   kNotFound            the address space has gone
   static absl::StatusOr<Interpreter> Find(const Memory& memory,
-                                          absl::Span<const MappedImage> images);
+                                          absl::Span<const MappedImage> images,
+                                          Binaries& binaries);
 
-  // What gc.get_count() in the process would return now, in two reads.
-  //   kUnavailable  the state is no longer where it was: the interpreter was
-  //                 finalised
-  //   kNotFound     the address space has gone
+  // As platform.python_implementation() gives it: "CPython" or "PyPy".
+  std::string_view implementation() const;
+
+  // As platform.python_version() gives it; empty where it is not known, and for
+  // a PyPy.
+  const std::string& version() const { return version_; }
+
+  // Whether such an interpreter keeps counts at all; PyPy does not.
+  bool has_counts() const {
+    return implementation_ == Implementation::kCPython;
+  }
+
+  // How its collector was found; nothing where that is not known.
+  std::optional<Discovery> discovery() const { return discovery_; }
+
+  // What gc.get_count() in the process would return now, for the main
+  // interpreter; of a free-threaded build, see ReadFreeThreadedCounts. In three
+  // reads, or in a free-threaded build five and two for each thread.
+  //   kUnimplemented  a free-threaded CPython of an unknown version
+  //   kUnavailable    the state is no longer where it was: the interpreter was
+  //                   finalised; or never stood still
+  //   kNotFound       the address space has gone
   absl::StatusOr<GcCounts> ReadCounts(const Memory& memory) const;
 
-  const Layout& layout() const { return *generations_.layout; }
-
-  // Where they are.
-  struct Generations {
-    const Layout* layout;
-    uint64_t main_interpreter;  // address of the pointer to its state
-    uint64_t state;             // what that pointed to
-    uint64_t address;           // of generations[3]
-  };
-
  private:
-  explicit Interpreter(const Generations& generations)
-      : generations_(generations) {}
+  Interpreter(Implementation implementation, std::string version);
 
-  Generations generations_;
+  Implementation implementation_;
+  std::string version_;
+  std::optional<Discovery> discovery_;
+  absl::StatusOr<CollectorState> state_;
+
+  friend class InterpreterSearch;
 };
 
 }  // namespace pycheck

@@ -4,15 +4,20 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
+#include "lib/cpython/generations.h"
 
 namespace pycheck {
 
 // Where a minor version of CPython keeps its collector's generations, counted
-// in bytes. tools/layout prints a row from the version's own internal headers
-// (pycore_runtime.h, pycore_interp.h, pycore_gc.h).
+// in bytes; from 3.7, the first with a _PyRuntime, to 3.12: later ones say it
+// themselves (debug_offsets.h). tools/layout prints a row from the version's
+// own internal headers (pycore_runtime.h, pycore_interp.h, pycore_gc.h).
 struct Layout {
   uint8_t major;
   uint8_t minor;
+
+  // Whether the generations are in the interpreter's state, or in _PyRuntime.
+  bool in_interpreter;
 
   // sizeof(_PyRuntimeState), which is the size of the symbol _PyRuntime.
   uint32_t runtime_size;
@@ -22,14 +27,8 @@ struct Layout {
   uint32_t main_interpreter;
 
   // To generations[3], from that state or from _PyRuntime.
-  bool in_interpreter;
   uint32_t generations;
-
-  // One struct gc_generation: its size, and in it two of its fields. The list
-  // head is its first field; next and prev are the head's.
-  uint32_t generation_size;
-  uint32_t threshold;
-  uint32_t count;
+  GenerationShape shape;
 };
 
 // Every known layout, oldest version first.

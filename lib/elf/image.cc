@@ -6,7 +6,9 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <string_view>
 
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -14,51 +16,16 @@
 namespace pycheck {
 namespace {
 
-// What a linker writes stays far below each of these.
+// What a linker writes stays far below these.
 constexpr int kMaxSegments = 64;
-constexpr uint64_t kMaxDynamicEntries = 512;
 constexpr uint64_t kMaxImageSize = uint64_t{1} << 32;
-constexpr int kMaxChain = 256;
-constexpr size_t kMaxSymbolName = 64;
-constexpr uint64_t kPage = 4096;
+
+// The least that is mapped of a file.
+constexpr size_t kPage = 4096;
+using Page = std::array<char, kPage>;
 
 absl::Status Malformed(std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("malformed ELF image: ", why));
-}
-
-absl::Status NotDefined(std::string_view name) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("no symbol ", name, " in this image"));
-}
-
-// A read that fails because the image sent us to a wrong place is the image's
-// fault; that the process has gone is not.
-absl::Status AsMalformed(const absl::Status& status, std::string_view what) {
-  return absl::IsNotFound(status) ? status : Malformed(what);
-}
-
-uint32_t GnuHash(std::string_view name) {
-  uint32_t hash = 5381;
-  for (const char c : name) hash = hash * 33 + static_cast<unsigned char>(c);
-  return hash;
-}
-
-uint32_t SysvHash(std::string_view name) {
-  uint32_t hash = 0;
-  for (const char c : name) {
-    hash = (hash << 4) + static_cast<unsigned char>(c);
-    const uint32_t high = hash & 0xf0000000;
-    hash = (hash ^ (high >> 24)) & ~high;
-  }
-  return hash;
-}
-
-template <typename T>
-absl::Status ReadArray(const Memory& memory, uint64_t address,
-                       absl::Span<T> out) {
-  return memory.Read(address,
-                     absl::MakeSpan(reinterpret_cast<char*>(out.data()),
-                                    out.size() * sizeof(T)));
 }
 
 bool IsSupported(const Elf64_Ehdr& header) {
@@ -69,20 +36,31 @@ bool IsSupported(const Elf64_Ehdr& header) {
          header.e_phentsize == sizeof(Elf64_Phdr);
 }
 
+bool IsInBounds(const Elf64_Phdr& segment, uint64_t first_address) {
+  return segment.p_vaddr - first_address <= kMaxImageSize &&
+         segment.p_memsz <= kMaxImageSize &&
+         segment.p_filesz <= segment.p_memsz;
+}
+
 }  // namespace
 
 absl::StatusOr<Image> Image::Read(const Memory& memory, uint64_t base) {
-  const absl::StatusOr<Elf64_Ehdr> header = memory.Read<Elf64_Ehdr>(base);
-  if (!header.ok()) return AsMalformed(header.status(), "no header");
-  if (!IsSupported(*header)) return Malformed("not one for this machine");
-  if (header->e_phnum == 0 || header->e_phnum > kMaxSegments ||
-      header->e_phoff > kPage) {
+  Page page;
+  const absl::Status status = memory.Read(base, absl::MakeSpan(page));
+  if (absl::IsNotFound(status)) return status;
+  if (!status.ok()) return Malformed("no header");
+  Elf64_Ehdr header;
+  std::memcpy(&header, page.data(), sizeof(header));
+  if (!IsSupported(header)) return Malformed("not one for this machine");
+  if (header.e_phnum == 0 || header.e_phnum > kMaxSegments ||
+      header.e_phoff > kPage - header.e_phnum * sizeof(Elf64_Phdr) ||
+      base > std::numeric_limits<uint64_t>::max() - 2 * kMaxImageSize) {
     return Malformed("program headers");
   }
   std::array<Elf64_Phdr, kMaxSegments> storage;
-  const auto segments = absl::MakeSpan(storage).subspan(0, header->e_phnum);
-  absl::Status status = ReadArray(memory, base + header->e_phoff, segments);
-  if (!status.ok()) return AsMalformed(status, "program headers");
+  std::memcpy(storage.data(), page.data() + header.e_phoff,
+              header.e_phnum * sizeof(Elf64_Phdr));
+  const auto segments = absl::MakeSpan(storage).subspan(0, header.e_phnum);
 
   const auto* const first =
       std::find_if(segments.begin(), segments.end(), [](const Elf64_Phdr& s) {
@@ -90,182 +68,34 @@ absl::StatusOr<Image> Image::Read(const Memory& memory, uint64_t base) {
       });
   if (first == segments.end()) return Malformed("no first segment");
   Image image;
-  image.load_bias_ = base - first->p_vaddr;
-  image.begin_ = base;
+  image.base_ = base;
   image.end_ = base;
-  const Elf64_Phdr* dynamic = nullptr;
+  image.load_bias_ = base - first->p_vaddr;
+  image.is_program_ = header.e_type == ET_EXEC;
+  image.fingerprint_ = absl::HashOf(std::string_view(page.data(), page.size()));
   for (const Elf64_Phdr& segment : segments) {
-    if (segment.p_type == PT_DYNAMIC) dynamic = &segment;
+    const uint64_t begin = image.load_bias_ + segment.p_vaddr;
+    if (segment.p_type == PT_INTERP) image.is_program_ = true;
+    if (segment.p_type == PT_DYNAMIC) {
+      image.dynamic_ = begin;
+      image.dynamic_size_ = segment.p_memsz;
+    }
     if (segment.p_type != PT_LOAD) continue;
-    const uint64_t offset = segment.p_vaddr - first->p_vaddr;
-    if (offset > kMaxImageSize || segment.p_memsz > kMaxImageSize ||
-        base > std::numeric_limits<uint64_t>::max() - 2 * kMaxImageSize) {
+    if (!IsInBounds(segment, first->p_vaddr)) {
       return Malformed("segment out of bounds");
     }
-    image.end_ = std::max(image.end_, base + offset + segment.p_memsz);
+    image.end_ = std::max(image.end_, begin + segment.p_memsz);
+    if ((segment.p_flags & PF_W) != 0) {
+      image.data_.push_back({.begin = begin,
+                             .zeros = begin + segment.p_filesz,
+                             .end = begin + segment.p_memsz});
+    }
   }
-  if (dynamic == nullptr) return Malformed("no dynamic section");
-  status = image.ReadDynamic(memory, image.load_bias_ + dynamic->p_vaddr,
-                             dynamic->p_memsz);
-  if (!status.ok()) return status;
   return image;
 }
 
-absl::Status Image::ReadDynamic(const Memory& memory, uint64_t address,
-                                uint64_t size) {
-  const uint64_t count = std::min(size / sizeof(Elf64_Dyn), kMaxDynamicEntries);
-  if (!Contains(address, count * sizeof(Elf64_Dyn))) {
-    return Malformed("dynamic section out of bounds");
-  }
-  std::array<Elf64_Dyn, kMaxDynamicEntries> storage;
-  const auto entries = absl::MakeSpan(storage).subspan(0, count);
-  const absl::Status status = ReadArray(memory, address, entries);
-  if (!status.ok()) return AsMalformed(status, "dynamic section");
-  for (const Elf64_Dyn& entry : entries) {
-    if (entry.d_tag == DT_NULL) break;
-    switch (entry.d_tag) {
-      case DT_SYMTAB:
-        symbols_ = Relocated(entry.d_un.d_ptr);
-        break;
-      case DT_STRTAB:
-        strings_ = Relocated(entry.d_un.d_ptr);
-        break;
-      case DT_STRSZ:
-        strings_size_ = entry.d_un.d_val;
-        break;
-      case DT_GNU_HASH:
-        gnu_hash_ = Relocated(entry.d_un.d_ptr);
-        break;
-      case DT_HASH:
-        sysv_hash_ = Relocated(entry.d_un.d_ptr);
-        break;
-      default:
-        break;
-    }
-  }
-  if (symbols_ == 0 || strings_ == 0 || !Contains(strings_, strings_size_)) {
-    return Malformed("no symbols");
-  }
-  return absl::OkStatus();
-}
-
-// glibc's loader relocates the addresses in the dynamic section in place,
-// musl's leaves them as they are in the file.
-uint64_t Image::Relocated(uint64_t address) const {
-  return Contains(address, 0) ? address : load_bias_ + address;
-}
-
 bool Image::Contains(uint64_t address, uint64_t size) const {
-  return address >= begin_ && address <= end_ && size <= end_ - address;
-}
-
-absl::StatusOr<Symbol> Image::FindSymbol(const Memory& memory,
-                                         std::string_view name) const {
-  if (gnu_hash_ != 0) return FindInGnuHash(memory, name);
-  if (sysv_hash_ != 0) return FindInSysvHash(memory, name);
-  return NotDefined(name);
-}
-
-absl::StatusOr<Symbol> Image::FindInGnuHash(const Memory& memory,
-                                            std::string_view name) const {
-  struct Header {
-    uint32_t bucket_count;
-    uint32_t first_symbol;
-    uint32_t bloom_words;
-    uint32_t bloom_shift;
-  };
-  if (!Contains(gnu_hash_, sizeof(Header))) return Malformed("hash table");
-  const absl::StatusOr<Header> header = memory.Read<Header>(gnu_hash_);
-  if (!header.ok()) return AsMalformed(header.status(), "hash table");
-  if (header->bucket_count == 0) return NotDefined(name);
-
-  const uint32_t hash = GnuHash(name);
-  const uint64_t buckets = gnu_hash_ + sizeof(Header) +
-                           uint64_t{header->bloom_words} * sizeof(uint64_t);
-  const uint64_t chains =
-      buckets + uint64_t{header->bucket_count} * sizeof(uint32_t);
-  const uint64_t bucket =
-      buckets + uint64_t{hash % header->bucket_count} * sizeof(uint32_t);
-  if (!Contains(bucket, sizeof(uint32_t))) return Malformed("hash table");
-  const absl::StatusOr<uint32_t> start = memory.Read<uint32_t>(bucket);
-  if (!start.ok()) return AsMalformed(start.status(), "hash bucket");
-  if (*start == 0) return NotDefined(name);
-  if (*start < header->first_symbol) return Malformed("hash bucket");
-
-  uint32_t index = *start;
-  for (int steps = 0; steps < kMaxChain; ++steps, ++index) {
-    const uint64_t link =
-        chains + uint64_t{index - header->first_symbol} * sizeof(uint32_t);
-    if (!Contains(link, sizeof(uint32_t))) return Malformed("hash chain");
-    const absl::StatusOr<uint32_t> value = memory.Read<uint32_t>(link);
-    if (!value.ok()) return AsMalformed(value.status(), "hash chain");
-    // The lowest bit marks the end of a chain.
-    if ((*value | 1) == (hash | 1)) {
-      absl::StatusOr<Symbol> symbol = ReadSymbol(memory, index, name);
-      if (!absl::IsFailedPrecondition(symbol.status())) return symbol;
-    }
-    if ((*value & 1) != 0) return NotDefined(name);
-  }
-  return Malformed("endless hash chain");
-}
-
-absl::StatusOr<Symbol> Image::FindInSysvHash(const Memory& memory,
-                                             std::string_view name) const {
-  struct Header {
-    uint32_t bucket_count;
-    uint32_t chain_count;
-  };
-  if (!Contains(sysv_hash_, sizeof(Header))) return Malformed("hash table");
-  const absl::StatusOr<Header> header = memory.Read<Header>(sysv_hash_);
-  if (!header.ok()) return AsMalformed(header.status(), "hash table");
-  if (header->bucket_count == 0) return NotDefined(name);
-
-  const uint64_t buckets = sysv_hash_ + sizeof(Header);
-  const uint64_t chains =
-      buckets + uint64_t{header->bucket_count} * sizeof(uint32_t);
-  uint64_t link = buckets + uint64_t{SysvHash(name) % header->bucket_count} *
-                                sizeof(uint32_t);
-  for (int steps = 0; steps < kMaxChain; ++steps) {
-    if (!Contains(link, sizeof(uint32_t))) return Malformed("hash chain");
-    const absl::StatusOr<uint32_t> index = memory.Read<uint32_t>(link);
-    if (!index.ok()) return AsMalformed(index.status(), "hash chain");
-    if (*index == STN_UNDEF) return NotDefined(name);
-    absl::StatusOr<Symbol> symbol = ReadSymbol(memory, *index, name);
-    if (!absl::IsFailedPrecondition(symbol.status())) return symbol;
-    link = chains + uint64_t{*index} * sizeof(uint32_t);
-  }
-  return Malformed("endless hash chain");
-}
-
-// The symbol `index` if it is a definition of `name`; kFailedPrecondition when
-// it is another symbol.
-absl::StatusOr<Symbol> Image::ReadSymbol(const Memory& memory, uint32_t index,
-                                         std::string_view name) const {
-  const uint64_t entry = symbols_ + uint64_t{index} * sizeof(Elf64_Sym);
-  if (!Contains(entry, sizeof(Elf64_Sym))) return Malformed("symbol");
-  const absl::StatusOr<Elf64_Sym> symbol = memory.Read<Elf64_Sym>(entry);
-  if (!symbol.ok()) return AsMalformed(symbol.status(), "symbol");
-  if (symbol->st_shndx == SHN_UNDEF || name.size() >= kMaxSymbolName) {
-    return NotDefined(name);
-  }
-  if (symbol->st_name > strings_size_ ||
-      name.size() + 1 > strings_size_ - symbol->st_name) {
-    return NotDefined(name);
-  }
-  std::array<char, kMaxSymbolName> text;
-  const absl::Status status =
-      memory.Read(strings_ + symbol->st_name,
-                  absl::MakeSpan(text).subspan(0, name.size() + 1));
-  if (!status.ok()) return AsMalformed(status, "symbol name");
-  if (std::string_view(text.data(), name.size()) != name ||
-      text[name.size()] != '\0') {
-    return NotDefined(name);
-  }
-  const uint64_t address = load_bias_ + symbol->st_value;
-  if (!Contains(address, symbol->st_size)) {
-    return Malformed("symbol out of bounds");
-  }
-  return Symbol{.address = address, .size = symbol->st_size};
+  return address >= base_ && address <= end_ && size <= end_ - address;
 }
 
 }  // namespace pycheck

@@ -15,39 +15,70 @@ namespace pycheck {
 namespace {
 
 // A process in which no collector was found is searched again after 1, 2, 4 …
-// readings, and at the last after each so many: CPython may be loaded late, and
-// rights may be granted.
-constexpr int kMaxSearchInterval = 32;
+// readings. CPython may be loaded late: then the address space has grown, and
+// it is looked for within a few readings. Where the size is as it was, rights
+// may have been granted, or a collection have ended.
+constexpr int kMaxWaitAfterChange = 4;
+constexpr int kMaxWait = 32;
+
+// An interpreter that is found while it is being initialised may not yet have
+// written its version down.
+constexpr int kMaxSearchesForVersion = 3;
 
 }  // namespace
 
-absl::StatusOr<GcCounts> Collector::Read(const Procfs& procfs, pid_t pid) {
-  absl::StatusOr<GcCounts> counts = TryRead(procfs, pid);
+absl::StatusOr<std::optional<GcCounts>> Collector::Read(const Procfs& procfs,
+                                                        pid_t pid,
+                                                        uint64_t size_pages,
+                                                        Binaries& binaries) {
+  auto counts = TryRead(procfs, pid, size_pages, binaries);
   status_ = counts.status();
   return counts;
 }
 
-absl::StatusOr<GcCounts> Collector::TryRead(const Procfs& procfs, pid_t pid) {
-  if (!interpreter_) {
-    if (readings_until_search_ > 0) {
-      --readings_until_search_;
-      return status_;
+absl::StatusOr<std::optional<GcCounts>> Collector::TryRead(const Procfs& procfs,
+                                                           pid_t pid,
+                                                           uint64_t size_pages,
+                                                           Binaries& binaries) {
+  if (interpreter_) {
+    if (!interpreter_->has_counts()) return std::nullopt;
+    if (interpreter_->version().empty() &&
+        ++searches_for_version_ <= kMaxSearchesForVersion) {
+      const absl::Status found = Find(procfs, pid, binaries);
+      if (absl::IsNotFound(found)) return found;
     }
-    const absl::Status found = Find(procfs, pid);
-    if (!found.ok()) {
-      if (!absl::IsUnavailable(found)) {
-        readings_until_search_ = search_interval_ - 1;
-        search_interval_ = std::min(2 * search_interval_, kMaxSearchInterval);
-      }
-      return found;
-    }
+    const absl::StatusOr<GcCounts> counts = interpreter_->ReadCounts(*memory_);
+    if (counts.ok()) return *counts;
+    if (!absl::IsUnavailable(counts.status())) return counts.status();
+    // Finalised perhaps, and initialised again.
+    interpreter_.reset();
+  } else if (!IsSearchDue(size_pages)) {
+    return status_;
   }
-  absl::StatusOr<GcCounts> counts = interpreter_->ReadCounts(*memory_);
-  if (!counts.ok()) interpreter_.reset();
-  return counts;
+  readings_since_search_ = 0;
+  searched_size_pages_ = size_pages;
+  const absl::Status found = Find(procfs, pid, binaries);
+  if (!found.ok()) {
+    ++fruitless_searches_;
+    return found;
+  }
+  fruitless_searches_ = 0;
+  if (!interpreter_->has_counts()) return std::nullopt;
+  const absl::StatusOr<GcCounts> counts = interpreter_->ReadCounts(*memory_);
+  if (!counts.ok()) return counts.status();
+  return *counts;
 }
 
-absl::Status Collector::Find(const Procfs& procfs, pid_t pid) {
+bool Collector::IsSearchDue(uint64_t size_pages) {
+  if (fruitless_searches_ == 0) return true;
+  const int wait = 1 << std::min(fruitless_searches_ - 1, 16);
+  const int most =
+      size_pages != searched_size_pages_ ? kMaxWaitAfterChange : kMaxWait;
+  return ++readings_since_search_ >= std::min(wait, most);
+}
+
+absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
+                             Binaries& binaries) {
   if (!memory_) {
     absl::StatusOr<UniqueFd> mem = OpenFile(procfs.ProcessPath(pid, "mem"));
     if (!mem.ok()) return mem.status();
@@ -60,10 +91,9 @@ absl::Status Collector::Find(const Procfs& procfs, pid_t pid) {
       ReadMappedImages(maps->get());
   if (!images.ok()) return images.status();
   absl::StatusOr<Interpreter> interpreter =
-      Interpreter::Find(*memory_, *images);
+      Interpreter::Find(*memory_, *images, binaries);
   if (!interpreter.ok()) return interpreter.status();
   interpreter_ = *std::move(interpreter);
-  search_interval_ = 1;
   return absl::OkStatus();
 }
 

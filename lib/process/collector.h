@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/cpython/binary.h"
 #include "lib/cpython/generations.h"
 #include "lib/cpython/interpreter.h"
 #include "lib/procfs/mem.h"
@@ -19,28 +21,44 @@ namespace pycheck {
 // thread-safe.
 class Collector {
  public:
-  // The collector's counts now. Errors, which status() keeps:
+  // The collector's counts now; nothing where the interpreter keeps none.
+  // `size_pages` is the size of the address space: while it stays the same
+  // nothing is loaded, and a process without Python costs nothing here. Errors,
+  // which status() keeps:
   //   kNotFound            the address space that was known has gone: the
   //                        process ended or has executed another program
   //   kPermissionDenied    its memory may not be read
   //   kFailedPrecondition  there is no Python in it
   //   kUnimplemented       a Python whose counts cannot be read yet
   //   kUnavailable         they could not be proven right just now
-  absl::StatusOr<GcCounts> Read(const Procfs& procfs, pid_t pid);
+  absl::StatusOr<std::optional<GcCounts>> Read(const Procfs& procfs, pid_t pid,
+                                               uint64_t size_pages,
+                                               Binaries& binaries);
 
   // What the last reading came to.
   const absl::Status& status() const { return status_; }
 
+  // The Python in the process, while it is known.
+  const std::optional<Interpreter>& interpreter() const { return interpreter_; }
+
  private:
-  absl::StatusOr<GcCounts> TryRead(const Procfs& procfs, pid_t pid);
-  absl::Status Find(const Procfs& procfs, pid_t pid);
+  absl::StatusOr<std::optional<GcCounts>> TryRead(const Procfs& procfs,
+                                                  pid_t pid,
+                                                  uint64_t size_pages,
+                                                  Binaries& binaries);
+  bool IsSearchDue(uint64_t size_pages);
+  absl::Status Find(const Procfs& procfs, pid_t pid, Binaries& binaries);
 
   absl::Status status_ =
       absl::UnavailableError("the collector has not been looked for yet");
   std::optional<ProcessMemory> memory_;
   std::optional<Interpreter> interpreter_;
-  int readings_until_search_ = 0;
-  int search_interval_ = 1;
+  int searches_for_version_ = 0;
+
+  // Of the search, while none is known.
+  int readings_since_search_ = 0;
+  int fruitless_searches_ = 0;
+  uint64_t searched_size_pages_ = 0;
 };
 
 }  // namespace pycheck

@@ -74,15 +74,17 @@ absl::StatusOr<Process> Process::Open(const Procfs& procfs, pid_t pid) {
 }
 
 absl::StatusOr<Reading> Process::Read(const Procfs& procfs,
-                                      Taskstats* taskstats) {
+                                      Taskstats* taskstats,
+                                      Binaries& binaries) {
   Reading reading;
   const absl::StatusOr<ContextSwitches> switches =
       ReadSwitches(procfs, taskstats);
   if (switches.ok()) reading.switches = *switches;
-  const absl::StatusOr<GcCounts> gc_counts = collector_.Read(procfs, pid_);
-  if (gc_counts.ok()) reading.gc_counts = *gc_counts;
   const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
   if (!statm.ok()) return statm.status();
+  const auto gc_counts =
+      collector_.Read(procfs, pid_, statm->size_pages, binaries);
+  if (gc_counts.ok()) reading.gc_counts = *gc_counts;
   reading.resident_bytes = statm->resident_pages * PageSize();
 
   // The time and what is divided by it are read together.

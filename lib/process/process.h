@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -26,10 +27,12 @@ class Process {
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 
   // Reads the process now. `taskstats` may be null: then context switches come
-  // from the threads' files. Its pids must be those of `procfs`.
+  // from the threads' files. Its pids must be those of `procfs`. `binaries` is
+  // what is known of the files that processes run, and learns.
   //   kNotFound  the process has ended, or has executed another program: what
   //              was known of it no longer holds
-  absl::StatusOr<Reading> Read(const Procfs& procfs, Taskstats* taskstats);
+  absl::StatusOr<Reading> Read(const Procfs& procfs, Taskstats* taskstats,
+                               Binaries& binaries);
 
   pid_t pid() const { return pid_; }
 
@@ -38,6 +41,11 @@ class Process {
 
   // Why its last reading had no collector counts; OK when it had.
   const absl::Status& collector_status() const { return collector_.status(); }
+
+  // The Python in it, while it is known.
+  const std::optional<Interpreter>& interpreter() const {
+    return collector_.interpreter();
+  }
 
  private:
   Process(pid_t pid, UniqueFd stat, UniqueFd statm)

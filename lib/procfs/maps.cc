@@ -37,7 +37,8 @@ class ImageCollector {
   void Add(const Mapping& mapping) {
     if (mapping.inode == 0) return;
     if (mapping.inode != inode_ || mapping.device != device_ ||
-        (mapping.offset == 0 && mapping.path != path_)) {
+        (mapping.offset == 0 &&
+         (mapping.path != path_ || (base_ && executable_)))) {
       Finish();
       inode_ = mapping.inode;
       device_ = mapping.device;
@@ -51,7 +52,10 @@ class ImageCollector {
 
   void Finish() {
     if (base_ && executable_) {
-      images_.push_back({.base = *base_, .path = std::move(path_)});
+      images_.push_back({.base = *base_,
+                         .path = std::move(path_),
+                         .device = device_,
+                         .inode = inode_});
     }
     base_.reset();
     executable_ = false;

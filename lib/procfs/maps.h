@@ -28,8 +28,10 @@ absl::StatusOr<Mapping> ParseMapping(std::string_view line);
 // A file that is mapped from its first byte and has an executable part: an
 // executable or a shared library.
 struct MappedImage {
-  uint64_t base;     // where the file's first byte is mapped
-  std::string path;  // as the kernel names it, in the process's own root
+  uint64_t base;       // where the file's first byte is mapped
+  std::string path;    // as the kernel names it, in the process's own root
+  std::string device;  // "major:minor", of the file
+  uint64_t inode;      // of the file
 };
 
 // Reads the images of a process from `fd`, its open /proc/PID/maps, in the

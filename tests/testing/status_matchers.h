@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,9 @@ template <typename T>
 const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
   return result.status();
 }
+
+template <typename Result>
+using ValueOf = typename std::decay_t<Result>::value_type;
 
 // Each takes an absl::Status or an absl::StatusOr.
 MATCHER(IsOk, negation ? "is an error" : "is OK") {
@@ -40,6 +44,17 @@ MATCHER_P2(StatusIs, code, message,
   *result_listener << StatusOf(arg).ToString();
   return StatusOf(arg).code() == code &&
          testing::Matches(message)(std::string(StatusOf(arg).message()));
+}
+
+// Takes an absl::StatusOr; `matcher` is its value, or a matcher of it.
+MATCHER_P(IsOkAndHolds, matcher,
+          absl::StrCat(negation ? "is an error or has no value that " : "",
+                       testing::DescribeMatcher<ValueOf<arg_type>>(matcher))) {
+  if (!arg.ok()) {
+    *result_listener << arg.status().ToString();
+    return false;
+  }
+  return testing::ExplainMatchResult(matcher, *arg, result_listener);
 }
 
 }  // namespace pycheck

@@ -17,13 +17,16 @@ namespace pycheck {
 // Everything in it has a fixed place, for a test to break.
 struct SyntheticImage {
   static constexpr uint64_t kProgramHeaders = 0x40;
+  static constexpr uint64_t kFirstSegment = kProgramHeaders;
+  static constexpr uint64_t kDataSegment = kFirstSegment + sizeof(Elf64_Phdr);
+  static constexpr uint64_t kDynamicSegment = kDataSegment + sizeof(Elf64_Phdr);
   static constexpr uint64_t kDynamic = 0x200;
   static constexpr uint64_t kGnuHash = 0x400;
   static constexpr uint64_t kSysvHash = 0x500;
   static constexpr uint64_t kSymbols = 0x600;
   static constexpr uint64_t kStrings = 0x800;
   static constexpr uint64_t kData = 0x1000;
-  static constexpr uint64_t kSize = 0x2000;
+  static constexpr uint64_t kSize = 0x2000;  // unless `data_size` says more
 
   static constexpr uint32_t kBuckets = 2;
   static constexpr uint64_t kGnuBuckets = kGnuHash + 16 + 8;
@@ -35,6 +38,8 @@ struct SyntheticImage {
   bool gnu_hash = true;
   bool sysv_hash = true;
   bool relocated = true;  // the addresses in its dynamic section
+  uint64_t data_size = kSize - kData;
+  uint64_t data_in_file = 0;  // of that; the rest is zero-filled
 
   // Exported objects: the first at kData, each 16 bytes after another, of 8
   // bytes. Their symbols have the indices from 1 on, in the order of Sorted().
@@ -76,7 +81,7 @@ struct SyntheticImage {
   }
 
   std::string Bytes() const {
-    std::string bytes(kSize, '\0');
+    std::string bytes(kData + data_size, '\0');
     PutHeaders(bytes);
     PutDynamic(bytes);
     PutSymbols(bytes);
@@ -104,8 +109,8 @@ struct SyntheticImage {
     Put(bytes, 0, header);
     const Elf64_Phdr segments[] = {
         {PT_LOAD, PF_R | PF_X, 0, linked_at, linked_at, kData, kData, 0x1000},
-        {PT_LOAD, PF_R | PF_W, kData, linked_at + kData, linked_at + kData, 0,
-         kSize - kData, 0x1000},
+        {PT_LOAD, PF_R | PF_W, kData, linked_at + kData, linked_at + kData,
+         data_in_file, data_size, 0x1000},
         {PT_DYNAMIC, PF_R, kDynamic, linked_at + kDynamic, linked_at + kDynamic,
          6 * sizeof(Elf64_Dyn), 6 * sizeof(Elf64_Dyn), 8},
     };

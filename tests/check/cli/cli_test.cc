@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "lib/sample/gauges.h"
@@ -48,6 +49,37 @@ TEST_F(CliTest, ShowsAPidAsATable) {
   EXPECT_THAT(result.output, HasSubstr("gen0"));
   EXPECT_THAT(result.output, HasSubstr(absl::StrCat(" ", python_.pid(), " ")));
   EXPECT_THAT(result.output, HasSubstr("python.gc.readable: OK"));
+}
+
+TEST_F(CliTest, ShowsWhichPythonItIs) {
+  const std::string version =
+      LinesOf(AnyPython().executable +
+              " -c 'import platform; print(platform.python_version())'")
+          .front();
+  EXPECT_THAT(RunCli(absl::StrCat("--runs=1 --pid=", python_.pid())).output,
+              HasSubstr(absl::StrCat(" ", version, " ")));
+}
+
+// The watched process's own files least of all.
+TEST_F(CliTest, OpensNoFileButThoseOfProcAndItsOwnObjects) {
+  const std::vector<std::string> lines = LinesOf(absl::StrCat(
+      "ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=open,openat,openat2 " CLI
+      " --interval=10ms --pid=",
+      python_.pid(), " 2>&1 | grep -F '\"'"));
+  size_t opened = 0;
+  bool loaded = false;
+  for (const std::string& line : lines) {
+    // What the loader opens for the command comes before.
+    if (line.find("libdatadog-agent-python.so") != std::string::npos) {
+      loaded = true;
+      continue;
+    }
+    if (!loaded) continue;
+    ++opened;
+    EXPECT_THAT(line, HasSubstr("\"/proc/"));
+  }
+  if (lines.empty()) GTEST_SKIP() << "no process can be traced here";
+  EXPECT_GT(opened, 5U);
 }
 
 TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {

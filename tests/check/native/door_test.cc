@@ -45,7 +45,8 @@ TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
       absl::StrCat("{name: app, pid: ", python.pid(), ", tags: [env:test]}"),
       2);
   const std::string tags =
-      absl::StrCat(" env:test process_name:app pid:", python.pid());
+      absl::StrCat(" env:test process_name:app pid:", python.pid(),
+                   " lang_interpreter:CPython lang_version:[0-9.]+");
   size_t i = 0;
   EXPECT_EQ(lines.at(i++), "version " PYCHECK_VERSION);
   EXPECT_EQ(lines.at(i++), "run 0");

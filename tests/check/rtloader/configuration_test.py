@@ -80,7 +80,7 @@ class ConfigurationTest(door.DoorTestCase):
         self.assertEqual(self.run_check(instance), door.FIRST_GAUGES)
         self.assertEqual(door.AGENT.metrics[0].tags, [
             "env:prod", "\N{LATIN SMALL LETTER U WITH DIAERESIS}ber:\N{SNOWMAN}",
-            "process_name:2024-02-29", "pid:{}".format(child.pid)])
+            "process_name:2024-02-29", "pid:{}".format(child.pid), *door.LANGUAGE_TAGS])
 
     def test_takes_a_date_for_its_text(self) -> None:
         day = datetime.date(2024, 2, 29)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import unittest
@@ -15,6 +16,10 @@ AGENT = stand_in.Agent()
 AGENT.install()
 sys.path.append(os.path.dirname(DOOR))
 CHECK_CLASS = stand_in.load_check_class("python")
+
+# Of the processes that these tests start.
+LANGUAGE_TAGS = [
+    "lang_interpreter:CPython", "lang_version:" + platform.python_version()]
 
 FIRST_GAUGES = [
     "runtime.python.gc.count.gen0",

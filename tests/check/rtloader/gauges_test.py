@@ -45,7 +45,8 @@ class GaugesTest(door.DoorTestCase):
             self.assertEqual(metric.type, aggregator.GAUGE)
             self.assertIs(type(metric.value), float)
             self.assertEqual(metric.tags, [
-                "env:prod", "lone", "process_name:app", "pid:{}".format(child.pid)])
+                "env:prod", "lone", "process_name:app", "pid:{}".format(child.pid),
+                *door.LANGUAGE_TAGS])
             self.assertEqual(metric.hostname, "")
             self.assertIs(metric.flush_first_value, False)
 
@@ -55,7 +56,7 @@ class GaugesTest(door.DoorTestCase):
         instance = self.make({"name": "app", "search_string": [name]})
         self.assertEqual(self.run_check(instance), 2 * door.FIRST_GAUGES)
         self.assertEqual([metric.tags for metric in door.AGENT.metrics], [
-            ["process_name:app", "pid:{}".format(pid)]
+            ["process_name:app", "pid:{}".format(pid), *door.LANGUAGE_TAGS]
             for pid in pids for _ in door.FIRST_GAUGES])
 
     def test_service_check_comes_with_every_run(self) -> None:

@@ -22,6 +22,7 @@
 #include "lib/base/unique_fd.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
+#include "tests/testing/command.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
 #include "tests/testing/recording_sink.h"
@@ -72,8 +73,19 @@ Check CheckOf(pid_t pid) {
   return MakeCheck(absl::StrCat("{name: app, pid: ", pid, "}"));
 }
 
-std::string Series(pid_t pid) {
+// The tags of a process in which no interpreter was found.
+std::string UnknownSeries(pid_t pid) {
   return absl::StrCat("process_name:app,pid:", pid);
+}
+
+// The tags of a process that runs AnyPython().
+std::string Series(pid_t pid) {
+  static const std::string version =
+      LinesOf(AnyPython().executable +
+              " -c 'import platform; print(platform.python_version())'")
+          .front();
+  return absl::StrCat(UnknownSeries(pid),
+                      ",lang_interpreter:CPython,lang_version:", version);
 }
 
 // A word that no other process has in its command line.
@@ -120,6 +132,24 @@ TEST(Check, GivesTenGaugesFromTheSecondRunOn) {
                           Key("runtime.python.gc.count.gen2"),
                           Key("runtime.python.mem.rss"),
                           Key("runtime.python.thread_count")));
+}
+
+TEST(Check, GivesSevenGaugesOfPyPyAndDoesNotComplain) {
+  constexpr char kPyPy[] = "/usr/bin/pypy3";
+  if (access(kPyPy, X_OK) != 0) GTEST_SKIP() << "no PyPy on this machine";
+  PythonProcess python(kPyPy, kWaits);
+  python.ReadLine();
+  Check check = CheckOf(python.pid());
+  RunOnce(check);
+  RecordingSink sink = RunOnce(check);
+  EXPECT_THAT(
+      sink.gauges[UnknownSeries(python.pid()) + ",lang_interpreter:PyPy"],
+      SizeIs(7));
+  EXPECT_THAT(sink.gauges, SizeIs(1));
+  EXPECT_THAT(sink.warnings, IsEmpty());
+  ASSERT_THAT(sink.service_checks, SizeIs(1));
+  EXPECT_EQ(sink.service_checks[0].status, ServiceStatus::kOk);
+  EXPECT_EQ(sink.service_checks[0].message, "");
 }
 
 TEST(Check, CountsDifferencesBetweenItsRuns) {
@@ -309,7 +339,7 @@ TEST(Check, ReadsWhatItMayOfAnotherUsersProcess) {
     for (int i = 0; i < 100; ++i) {
       RecordingSink later = RunOnce(check);
       EXPECT_THAT(later.warnings, IsEmpty());
-      EXPECT_THAT(later.gauges[Series(python.pid())],
+      EXPECT_THAT(later.gauges[UnknownSeries(python.pid())],
                   ElementsAre(Key("runtime.python.cpu.ctx_switch.involuntary"),
                               Key("runtime.python.cpu.ctx_switch.voluntary"),
                               Key("runtime.python.cpu.percent"),

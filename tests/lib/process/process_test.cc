@@ -80,6 +80,7 @@ class ProcessTest : public ::testing::TestWithParam<Python> {
     }
   }
   Procfs procfs_ = *Procfs::Open("/proc");
+  Binaries binaries_;
 };
 
 // Each reading lies between what the process says of itself right before and
@@ -88,6 +89,7 @@ void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
                          Taskstats* taskstats) {
   PythonProcess python(executable, kReportsItself);
   SelfReport before(python.ReadLine());
+  Binaries binaries;
   absl::StatusOr<Process> process = Process::Open(procfs, python.pid());
   ASSERT_TRUE(process.ok()) << process.status();
   // Without taskstats, what the thread did that had ended before the first
@@ -97,7 +99,8 @@ void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
   double missed_voluntary = taskstats == nullptr ? kUnknown : kLate;
   double missed_involuntary = missed_voluntary;
   for (int i = 0; i < 100; ++i) {
-    const absl::StatusOr<Reading> reading = process->Read(procfs, taskstats);
+    const absl::StatusOr<Reading> reading =
+        process->Read(procfs, taskstats, binaries);
     ASSERT_TRUE(reading.ok()) << reading.status();
     const SelfReport after(python.Ask(""));
     const double tick = 1.0 / static_cast<double>(TicksPerSecond());
@@ -145,13 +148,15 @@ TEST_P(ProcessTest, AgreesWithoutTaskstatsToo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    , ProcessTest, ::testing::ValuesIn(Pythons()), [](const auto& python) {
+    , ProcessTest, ::testing::ValuesIn(ModernPythons()),
+    [](const auto& python) {
       return absl::StrReplaceAll(python.param.name, {{".", "_"}});
     });
 
 class ProcessLifeTest : public ::testing::Test {
  protected:
   Procfs procfs_ = *Procfs::Open("/proc");
+  Binaries binaries_;
   size_t descriptors_ = CountDescriptors();
 };
 
@@ -159,12 +164,14 @@ TEST_F(ProcessLifeTest, AProcessThatEndedIsGoneWhileAZombieAndAfter) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
   python.Kill();
-  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
   EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
   python.Reap();
-  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
   EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
 }
 
@@ -177,14 +184,16 @@ TEST_F(ProcessLifeTest, AProcessThatExecutesAnotherProgramIsGone) {
       {kWaits});
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
   python.Ask("");
-  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
 
   absl::StatusOr<Process> again = Process::Open(procfs_, python.pid());
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->start_ticks(), process->start_ticks());
-  const absl::StatusOr<Reading> reading = again->Read(procfs_, nullptr);
+  const absl::StatusOr<Reading> reading =
+      again->Read(procfs_, nullptr, binaries_);
   ASSERT_TRUE(reading.ok()) << reading.status();
   EXPECT_TRUE(reading->gc_counts);
 }
@@ -213,14 +222,16 @@ TEST_F(ProcessLifeTest, AVforkedChildThatExecutesAProgramIsGone) {
   while (child == 0) sched_yield();
   absl::StatusOr<Process> process = Process::Open(procfs_, child);
   ASSERT_TRUE(process.ok()) << process.status();
-  ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
   char byte = 0;
   ASSERT_EQ(write(go[1], &byte, 1), 1);
   ASSERT_EQ(read(output[0], &byte, 1), 1);
-  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
 
   absl::StatusOr<Process> again = Process::Open(procfs_, child);
-  const absl::StatusOr<Reading> reading = again->Read(procfs_, nullptr);
+  const absl::StatusOr<Reading> reading =
+      again->Read(procfs_, nullptr, binaries_);
   ASSERT_TRUE(reading.ok()) << reading.status();
   EXPECT_TRUE(reading->gc_counts) << again->collector_status();
   kill(child, SIGKILL);
@@ -235,7 +246,7 @@ TEST_F(ProcessLifeTest, ClosesItsDescriptors) {
     const size_t before = CountDescriptors();
     {
       absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-      ASSERT_TRUE(process->Read(procfs_, nullptr).ok());
+      ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
       EXPECT_EQ(CountDescriptors(), before + 3);
     }
     EXPECT_EQ(CountDescriptors(), before);
@@ -247,7 +258,8 @@ TEST_F(ProcessLifeTest, AKernelThreadHasNoReading) {
   constexpr pid_t kKthreadd = 2;
   absl::StatusOr<Process> process = Process::Open(procfs_, kKthreadd);
   if (!process.ok()) GTEST_SKIP() << "kernel threads are not visible here";
-  EXPECT_TRUE(absl::IsNotFound(process->Read(procfs_, nullptr).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
 }
 
 }  // namespace
