@@ -62,8 +62,8 @@ std::string TagValue(const std::vector<std::string>& tags,
 
 // The version; and the implementation where it is not CPython.
 std::string PythonOf(const std::vector<std::string>& tags) {
-  const std::string implementation = TagValue(tags, "lang_interpreter:");
-  const std::string version = TagValue(tags, "lang_version:");
+  std::string implementation = TagValue(tags, "lang_interpreter:");
+  std::string version = TagValue(tags, "lang_version:");
   if (implementation == "CPython") return version;
   if (version == "-") return implementation;
   return absl::StrCat(implementation, " ", version);

@@ -123,11 +123,13 @@ absl::Status NothingFound() {
 // Whether the state of an interpreter's first thread is at `thread`: {prev,
 // next, interpreter}, in 2.7 {next, interpreter}.
 absl::StatusOr<bool> IsFirstThread(const Memory& memory, uint64_t thread,
-                                   uint64_t interpreter) {
+                                   uint64_t interpreter, bool may_be_27) {
   const auto words = memory.Read<std::array<uint64_t, 3>>(thread);
   if (absl::IsNotFound(words.status())) return words.status();
-  return words.ok() && (((*words)[0] == 0 && (*words)[2] == interpreter) ||
-                        (*words)[1] == interpreter);
+  if (!words.ok()) return false;
+  const auto [first, second, third] = *words;
+  return (first == 0 && third == interpreter) ||
+         (may_be_27 && second == interpreter);
 }
 
 // Whether a state of before 3.11 is at `address`: {next, threads}.
@@ -138,7 +140,7 @@ absl::StatusOr<bool> IsHeapInterpreter(const Memory& memory, uint64_t address) {
   const auto [next, thread] = *words;
   // Two neighbours in a ring look alike but for the first word.
   if (!IsPointer(thread) || thread == address || thread == next) return false;
-  return IsFirstThread(memory, thread, address);
+  return IsFirstThread(memory, thread, address, /*may_be_27=*/true);
 }
 
 // Whether a state of 3.11 or later is at `address`, with its threads anywhere
@@ -151,14 +153,15 @@ absl::StatusOr<bool> AreInterpreters(const Memory& memory, uint64_t address,
   for (size_t i = 0; i < state->words.size(); ++i) {
     const uint64_t word = state->words[i];
     if (!IsPointer(word) || word == address) continue;
-    absl::StatusOr<bool> first = IsFirstThread(memory, word, address);
+    absl::StatusOr<bool> first =
+        IsFirstThread(memory, word, address, /*may_be_27=*/false);
     if (!first.ok()) return first;
     if (!*first) continue;
     if (other == address) return true;
     const auto thread = memory.Read<uint64_t>(other + i * kWord);
     if (absl::IsNotFound(thread.status())) return thread.status();
     if (!thread.ok()) continue;
-    first = IsFirstThread(memory, *thread, other);
+    first = IsFirstThread(memory, *thread, other, /*may_be_27=*/false);
     if (!first.ok() || *first) return first;
   }
   return false;
