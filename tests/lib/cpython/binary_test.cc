@@ -109,6 +109,25 @@ TEST(LookInto, LeavesOutAVersionThatCannotBeRead) {
   EXPECT_FALSE(binary->version_hex.has_value());
 }
 
+TEST(LookInto, SaysThatTheProcessHasGoneBeforeItsSymbolsAndItsVersionAreRead) {
+  LoadedImage loaded = WithSymbols({"_PyRuntime", "Py_Version"});
+  const absl::StatusOr<Image> image = loaded.Read();
+  ASSERT_THAT(image, IsOk());
+  loaded.memory().ForgetReads();
+  ASSERT_THAT(LookInto(loaded.memory(), *image), IsOk());
+  const int last = loaded.memory().reads() - 1;
+  for (const int step : {0, last}) {
+    LoadedImage going = loaded;
+    going.memory().ForgetReads();
+    going.memory().BeforeRead([&](int reads) {
+      if (reads == step) going.memory().Vanish();
+    });
+    EXPECT_THAT(LookInto(going.memory(), *image),
+                HasCode(StatusCode::kNotFound))
+        << step;
+  }
+}
+
 TEST(LookInto, RefusesAnImageWithoutSymbols) {
   LoadedImage loaded;
   loaded.Put(SyntheticImage::kDynamicSegment, uint32_t{PT_NULL});

@@ -106,6 +106,8 @@ TEST_F(FindVersionTest, FindsNoOtherText) {
            "(main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
            " (main) [GCC 12.2.0]",
            ") [",
+           "3 (main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
+           "3,11,2 (main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
            "3.11 (main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
            "3..2 (main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
            ".11.2 (main, Mar 13 2023, 12:18:29) [GCC 12.2.0]",
