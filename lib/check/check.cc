@@ -22,7 +22,8 @@ std::string_view Remedy(absl::StatusCode reason) {
     case absl::StatusCode::kUnimplemented:
       return "; its other gauges are right";
     case absl::StatusCode::kUnavailable:
-      return "; it is tried again at every run";
+    case absl::StatusCode::kAborted:
+      return "; it will be tried again";
     case absl::StatusCode::kResourceExhausted:
       return "; raise the Agent's limit of open files (LimitNOFILE)";
     default:

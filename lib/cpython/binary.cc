@@ -16,6 +16,46 @@ constexpr std::string_view kCurrentThread = "_PyThreadState_Current";
 constexpr std::string_view kCPython = "Py_InitializeEx";   // all
 constexpr std::string_view kPyPy = "pypy_execute_source";  // all of PyPy
 
+absl::Status Malformed() {
+  return absl::InvalidArgumentError("malformed symbols");
+}
+
+// A symbol, or nothing where the image does not define it.
+absl::StatusOr<std::optional<Symbol>> Lookup(const Memory& memory,
+                                             const ExportedSymbols& symbols,
+                                             std::string_view name) {
+  const absl::StatusOr<Symbol> symbol = symbols.Find(memory, name);
+  if (symbol.ok()) return *symbol;
+  if (absl::IsFailedPrecondition(symbol.status())) return std::nullopt;
+  return symbol.status();
+}
+
+// What has no _PyRuntime: PyPy, a CPython before 3.7, or no Python.
+absl::StatusOr<Binary> LookForOthers(const Memory& memory, const Image& image,
+                                     const ExportedSymbols& symbols) {
+  Binary binary;
+  const auto pypy = Lookup(memory, symbols, kPyPy);
+  if (!pypy.ok()) return pypy.status();
+  if (*pypy) {
+    binary.implementation = Implementation::kPyPy;
+    return binary;
+  }
+  const auto cpython = Lookup(memory, symbols, kCPython);
+  if (!cpython.ok()) return cpython.status();
+  if (!*cpython) return binary;
+  binary.implementation = Implementation::kCPython;
+  const auto generation0 = Lookup(memory, symbols, kGeneration0);
+  if (!generation0.ok()) return generation0.status();
+  const auto current_thread = Lookup(memory, symbols, kCurrentThread);
+  if (!current_thread.ok()) return current_thread.status();
+  if (*generation0 && *current_thread) {
+    binary.before37 = {
+        .generation0 = (*generation0)->address - image.base(),
+        .current_thread = (*current_thread)->address - image.base()};
+  }
+  return binary;
+}
+
 }  // namespace
 
 absl::StatusOr<Binary> LookInto(const Memory& memory, const Image& image) {
@@ -27,30 +67,21 @@ absl::StatusOr<Binary> LookInto(const Memory& memory, const Image& image) {
   const absl::StatusOr<Symbol> runtime = symbols->Find(memory, kRuntime);
   if (!runtime.ok()) {
     if (!absl::IsFailedPrecondition(runtime.status())) return runtime.status();
-    if (symbols->Find(memory, kPyPy).ok()) {
-      binary.implementation = Implementation::kPyPy;
-    } else if (symbols->Find(memory, kCPython).ok()) {
-      binary.implementation = Implementation::kCPython;
-      const auto generation0 = symbols->Find(memory, kGeneration0);
-      const auto current_thread = symbols->Find(memory, kCurrentThread);
-      if (generation0.ok() && current_thread.ok()) {
-        binary.before37 = {
-            .generation0 = generation0->address - image.base(),
-            .current_thread = current_thread->address - image.base()};
-      }
-    }
-    return binary;
+    return LookForOthers(memory, image, *symbols);
   }
   binary.implementation = Implementation::kCPython;
   binary.runtime = {.offset = runtime->address - image.base(),
                     .size = runtime->size};
   const absl::StatusOr<Symbol> version = symbols->Find(memory, kVersion);
-  if (version.ok()) {
-    const absl::StatusOr<uint64_t> hex =
-        memory.Read<uint64_t>(version->address);
-    if (absl::IsNotFound(hex.status())) return hex.status();
-    if (hex.ok()) binary.version_hex = static_cast<uint32_t>(*hex);
+  if (!version.ok()) {
+    if (!absl::IsFailedPrecondition(version.status())) return version.status();
+    return binary;
   }
+  const absl::StatusOr<uint64_t> hex = memory.Read<uint64_t>(version->address);
+  if (!hex.ok()) {
+    return absl::IsNotFound(hex.status()) ? hex.status() : Malformed();
+  }
+  binary.version_hex = static_cast<uint32_t>(*hex);
   return binary;
 }
 

@@ -41,9 +41,6 @@ struct Binary {
   // PY_VERSION_HEX, which is exported from 3.11 on.
   std::optional<uint32_t> version_hex;
 
-  // How often a program that exports no Python was searched for one in vain.
-  int fruitless_searches = 0;
-
   // Found in a process in which the interpreter was initialised.
   std::string version;  // as platform.python_version() gives it; may be empty
   std::optional<Location> location;

@@ -54,6 +54,12 @@ absl::Status Implausible() {
   return absl::UnavailableError("no free-threaded collector of a known shape");
 }
 
+// With a threshold, as all but the permanent generation have by default.
+bool IsGeneration(const Generation& generation) {
+  return generation.next == 0 && generation.prev == 0 &&
+         generation.threshold > 0;
+}
+
 bool ArePlausible(const Generations& generations) {
   return std::all_of(generations.begin(), generations.end(),
                      [](const Generation& generation) {
@@ -80,15 +86,19 @@ absl::StatusOr<int64_t> AddThreads(const Memory& memory, uint64_t interpreter,
   if (!thread.ok()) return thread.status();
   if (*thread == 0) return Implausible();
   int64_t sum = 0;
+  uint64_t previous = 0;
   for (int i = 0; i < kMaxThreads; ++i) {
     const auto head = memory.Read<ThreadHead>(*thread);
     if (!head.ok()) return head.status();
-    if (head->interpreter != interpreter) return Implausible();
+    if (head->interpreter != interpreter || head->prev != previous) {
+      return Implausible();
+    }
     const auto count = memory.Read<int64_t>(*thread + where.alloc_count);
     if (!count.ok()) return count.status();
     if (!IsOwnCount(*count)) return Implausible();
     sum += *count;
     if (head->next == 0) return sum;
+    previous = *thread;
     thread = head->next;
   }
   return Implausible();
@@ -121,6 +131,20 @@ absl::StatusOr<Sum> TrySum(const Memory& memory, uint64_t interpreter,
 
 absl::Span<const FreeThreadedLayout> KnownFreeThreadedLayouts() {
   return kLayouts;
+}
+
+absl::Status ProveYoungGeneration(const Memory& memory, uint64_t address) {
+  // The one before, if there is one, and the young one. Before the young one of
+  // 3.15 there may be zeros and a flag.
+  constexpr int32_t kFlag = 1;
+  const auto row =
+      memory.Read<std::array<Generation, 2>>(address - sizeof(Generation));
+  if (absl::IsNotFound(row.status())) return row.status();
+  if (!row.ok() || !IsGeneration((*row)[1]) ||
+      (IsGeneration((*row)[0]) && (*row)[0].threshold != kFlag)) {
+    return Implausible();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> FindAllocCount(const Memory& memory,

@@ -30,6 +30,12 @@ struct FreeThreading {
   uint64_t alloc_count;   // from a thread's state
 };
 
+// Proves that the young generation is at `address`: it has a threshold and no
+// list, and none such is before it.
+//   kUnavailable  it is not
+//   kNotFound     the address space has gone
+absl::Status ProveYoungGeneration(const Memory& memory, uint64_t address);
+
 // Finds where a thread's state has its own count, by the shape of what stands
 // around it (struct _PyThreadStateImpl, pycore_tstate.h): before it a list node
 // (mem_free_queue), behind it a pointer to one of the heaps that follow

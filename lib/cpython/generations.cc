@@ -72,6 +72,11 @@ absl::StatusOr<Generations> ReadGenerations(const Memory& memory,
   return generations;
 }
 
+// The same, with the generations in the order in which they stand.
+GenerationShape InPlace(const GenerationShape& shape) {
+  return {.size = shape.size, .threshold = shape.threshold};
+}
+
 bool IsLink(uint64_t link) { return WithoutFlags(link) != 0; }
 
 bool IsPlausible(const Generation& generation) {
@@ -92,9 +97,7 @@ absl::StatusOr<int> CountLinkedEnds(const Memory& memory, uint64_t head,
 
 absl::Status TryProof(const Memory& memory, uint64_t address,
                       const GenerationShape& shape) {
-  // Their order does not matter here.
-  const GenerationShape plain{.size = shape.size, .threshold = shape.threshold};
-  const auto generations = ReadGenerations(memory, address, plain);
+  const auto generations = ReadGenerations(memory, address, InPlace(shape));
   if (!generations.ok()) return generations.status();
   int loose_ends = 0;
   for (size_t i = 0; i < generations->size(); ++i) {
@@ -146,10 +149,24 @@ absl::StatusOr<bool> IsListHead(const Memory& memory, uint64_t address) {
 
 absl::StatusOr<bool> AreEmpty(const Memory& memory, uint64_t address,
                               const GenerationShape& shape) {
-  const auto generations = ReadGenerations(memory, address, shape);
-  if (!generations.ok()) return generations.status();
+  const auto generations = ReadGenerations(memory, address, InPlace(shape));
+  if (absl::IsNotFound(generations.status())) return generations.status();
+  if (!generations.ok()) return Implausible(address);
   for (size_t i = 0; i < generations->size(); ++i) {
     if ((*generations)[i].head.next != address + i * shape.size) return false;
+  }
+  // It follows at once (3.14 and later), or behind a pointer (`generation0`)
+  // and what aligns the two.
+  constexpr uint64_t kFarthest = 16;
+  const uint64_t behind = address + kGenerations * shape.size;
+  for (uint64_t permanent = behind; permanent <= behind + kFarthest;
+       permanent += sizeof(int32_t)) {
+    const auto head = memory.Read<ListHead>(permanent);
+    if (absl::IsNotFound(head.status())) return head.status();
+    if (!head.ok() || WithoutFlags(head->next) == permanent) continue;
+    const absl::StatusOr<bool> is_list = IsListHead(memory, permanent);
+    if (!is_list.ok()) return is_list.status();
+    if (*is_list && (*generations)[0].threshold > 0) return false;
   }
   return true;
 }
@@ -166,7 +183,7 @@ absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
     }
     before = counts;
   }
-  return absl::UnavailableError("its collector never stood still");
+  return absl::AbortedError("its counts never stood still");
 }
 
 }  // namespace pycheck

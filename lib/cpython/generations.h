@@ -55,13 +55,15 @@ inline constexpr int kProofAttempts = 50;
 absl::Status ProveGenerations(const Memory& memory, uint64_t address,
                               const GenerationShape& shape);
 
-// Whether a list that holds something has its head at `address`, its links in
-// place at one end at least.
+// Whether a list, empty perhaps, has its head at `address`, its links in place
+// at one end at least.
 absl::StatusOr<bool> IsListHead(const Memory& memory, uint64_t address);
 
-// Whether the three lists at `address`, which were proven, are all empty: so
+// Whether the three lists at `address`, which were proven, are all empty, and
+// gc.freeze() has not emptied them into a fourth, the permanent generation: so
 // they are only before an interpreter is initialised.
-//   kUnavailable, kNotFound  as ReadGcCounts
+//   kUnavailable  what was read cannot be a collector's generations
+//   kNotFound     the address space has gone
 absl::StatusOr<bool> AreEmpty(const Memory& memory, uint64_t address,
                               const GenerationShape& shape);
 
@@ -80,8 +82,8 @@ absl::StatusOr<bool> AreEmpty(const Memory& memory, uint64_t address,
 // again, at most kProofAttempts times. What cannot be told apart is a process
 // that lost the processor between the collection's two steps: it shows the
 // older count raised and the younger ones not yet 0, as its memory is then.
-//   kUnavailable  what was read cannot be a collector's generations, or never
-//                 stood still
+//   kUnavailable  what was read cannot be a collector's generations
+//   kAborted      they never stood still
 //   kNotFound     the address space has gone
 absl::StatusOr<GcCounts> ReadGcCounts(const Memory& memory, uint64_t address,
                                       const GenerationShape& shape);

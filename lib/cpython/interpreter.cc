@@ -24,10 +24,6 @@ constexpr int64_t kMaxBytes = int64_t{128} << 20;
 // What a reading may cost at the most, however many threads there are.
 constexpr int kMaxCountReads = 20'000;
 
-// How often a program is searched that exports no Python and has shown none: an
-// interpreter may be initialised late.
-constexpr int kMaxFruitlessSearches = 32;
-
 // Of the collector's state in an interpreter's, the part that may be searched
 // for its generations (struct _gc_runtime_state).
 constexpr uint64_t kCollectorSize = 1024;
@@ -61,6 +57,9 @@ MaybeLocation LocateFreeThreaded(const Memory& memory, uint64_t interpreter,
         layout.minor != MinorOf(offsets.version_hex)) {
       continue;
     }
+    const absl::Status young = ProveYoungGeneration(
+        memory, interpreter + offsets.gc + layout.generations);
+    if (!young.ok()) return young;
     const absl::StatusOr<uint64_t> alloc_count =
         FindAllocCount(memory, interpreter, offsets.threads_head);
     if (!alloc_count.ok()) return alloc_count.status();
@@ -132,7 +131,9 @@ MaybeLocation LocateBefore37(const Memory& memory, const Image& image,
                     .interpreter = *pointer - image.base(),
                     .in_interpreter = false,
                     .generations = *generations - image.base(),
-                    .shape = shape};
+                    .shape = shape,
+                    .free_threading = std::nullopt,
+                    .before37 = true};
   }
   return NotInitialised();
 }
@@ -165,10 +166,11 @@ class InterpreterSearch {
   InterpreterSearch(const Memory& memory, Binaries& binaries)
       : memory_(memory, kMaxReads, kMaxBytes), binaries_(binaries) {}
 
-  absl::StatusOr<Interpreter> Find(absl::Span<const MappedImage> images) {
+  absl::StatusOr<Interpreter> Find(absl::Span<const MappedImage> images,
+                                   bool search_programs) {
     absl::Status failure = NoPython();
     std::optional<Interpreter> without_counts;
-    std::vector<Program> programs;
+    std::vector<Unsolved> unsolved;
     for (const MappedImage* mapped : InOrderOfPromise(images)) {
       const absl::StatusOr<Image> image = Image::Read(memory_, mapped->base);
       if (absl::IsNotFound(image.status())) return image.status();
@@ -176,9 +178,12 @@ class InterpreterSearch {
       absl::StatusOr<Interpreter> interpreter = FindInImage(*mapped, *image);
       if (absl::IsNotFound(interpreter.status())) return interpreter;
       if (absl::IsFailedPrecondition(interpreter.status())) {
-        if (image->is_program()) programs.push_back({mapped, *image});
+        if (image->is_program() && search_programs) {
+          unsolved.push_back({mapped, *image, /*exports_python=*/false});
+        }
       } else if (!interpreter.ok()) {
         failure = interpreter.status();
+        unsolved.push_back({mapped, *image, ExportsPython(*mapped, *image)});
       } else if (interpreter->state_.ok()) {
         return interpreter;
       } else if (!without_counts) {
@@ -186,23 +191,34 @@ class InterpreterSearch {
       }
     }
     if (without_counts) return *std::move(without_counts);
-    if (!absl::IsFailedPrecondition(failure)) return failure;
-    return FindInPrograms(programs, failure);
+    absl::StatusOr<Interpreter> interpreter = FindByStructureIn(unsolved);
+    if (interpreter.ok() || absl::IsNotFound(interpreter.status())) {
+      return interpreter;
+    }
+    return memory_.IsSpent() ? TooMuch() : failure;
   }
 
  private:
-  struct Program {
+  // An image in which symbols have not led to a collector.
+  struct Unsolved {
     const MappedImage* mapped;
     Image image;
+    bool exports_python;
   };
+
+  // Whether not only a search by structure has found Python in it.
+  bool ExportsPython(const MappedImage& mapped, const Image& image) {
+    const Binary* known = binaries_.Find(mapped, image);
+    return known == nullptr || known->runtime || known->before37;
+  }
 
   // In an image that exports a Python's symbols.
   absl::StatusOr<Interpreter> FindInImage(const MappedImage& mapped,
                                           const Image& image) {
     if (Binary* known = binaries_.Find(mapped, image)) {
       absl::StatusOr<Interpreter> interpreter = GoToKnown(image, *known);
-      const bool has_symbols = known->runtime || known->before37;
-      if (!absl::IsUnavailable(interpreter.status()) || !has_symbols) {
+      if (!absl::IsUnavailable(interpreter.status()) ||
+          !ExportsPython(mapped, image)) {
         return interpreter;
       }
     }
@@ -236,30 +252,30 @@ class InterpreterSearch {
     return GoTo(image, binary);
   }
 
-  // In a program that exports nothing, such as one that CPython is linked into
-  // and nobody loads modules into.
-  absl::StatusOr<Interpreter> FindInPrograms(
-      const std::vector<Program>& programs, absl::Status failure) {
-    for (const auto& [mapped, image] : programs) {
-      Binary* known = binaries_.Find(*mapped, image);
-      if (known != nullptr &&
-          ++known->fruitless_searches > kMaxFruitlessSearches) {
-        continue;
-      }
+  // In what symbols have not led to: a layout that is not known, or a program
+  // that exports nothing, as nobody loads modules into it. Last, as it costs
+  // most.
+  absl::StatusOr<Interpreter> FindByStructureIn(
+      const std::vector<Unsolved>& unsolved) {
+    for (const auto& [mapped, image, exports_python] : unsolved) {
+      absl::StatusOr<Binary> binary = Binary();
+      if (exports_python) binary = LookInto(memory_, image);
+      if (absl::IsNotFound(binary.status())) return binary.status();
+      if (!binary.ok()) continue;
       const auto data = TakeDataSnapshots(memory_, image);
       if (!data.ok()) return data.status();
-      Binary binary;
       absl::StatusOr<Interpreter> interpreter =
-          FindInData(image, *data, binary);
+          FindInData(image, *data, *binary);
       if (absl::IsNotFound(interpreter.status())) return interpreter;
       // Without a symbol, that it is Python shows in its version too.
-      if (interpreter.ok() && !interpreter->version().empty()) {
-        binary.implementation = Implementation::kCPython;
-        binaries_.Add(*mapped, image, std::move(binary));
+      if (interpreter.ok() &&
+          (exports_python || !interpreter->version().empty())) {
+        binary->implementation = Implementation::kCPython;
+        binaries_.Add(*mapped, image, *std::move(binary));
         return interpreter;
       }
     }
-    return failure;
+    return NoPython();
   }
 
   absl::StatusOr<Interpreter> FindInData(const Image& image,
@@ -276,6 +292,7 @@ class InterpreterSearch {
     return Try(image, binary, *location);
   }
 
+  // By symbols.
   absl::StatusOr<Interpreter> Discover(const Image& image, Binary& binary) {
     absl::Status failure = NotInitialised();
     if (binary.runtime) {
@@ -300,16 +317,10 @@ class InterpreterSearch {
           LocateBefore37(memory_, image, *binary.before37);
       if (absl::IsNotFound(location.status())) return location.status();
       if (location.ok()) {
-        absl::StatusOr<Interpreter> found = Try(image, binary, *location);
-        if (found.ok() || absl::IsNotFound(found.status())) return found;
+        return Try(image, binary, *location);
       }
     }
-    const auto data = TakeDataSnapshots(memory_, image);
-    if (!data.ok()) return data.status();
-    const MaybeLocation location = FindByStructure(memory_, image, *data);
-    if (absl::IsNotFound(location.status())) return location.status();
-    if (!location.ok()) return failure;
-    return Try(image, binary, *location);
+    return failure;
   }
 
   // `is_free_threaded` is set where nothing else may be tried: such a build has
@@ -397,8 +408,8 @@ class InterpreterSearch {
 
 absl::StatusOr<Interpreter> Interpreter::Find(
     const Memory& memory, absl::Span<const MappedImage> images,
-    Binaries& binaries) {
-  return InterpreterSearch(memory, binaries).Find(images);
+    Binaries& binaries, bool search_programs) {
+  return InterpreterSearch(memory, binaries).Find(images, search_programs);
 }
 
 Interpreter::Interpreter(Implementation implementation, std::string version)
@@ -424,6 +435,12 @@ absl::StatusOr<GcCounts> Interpreter::ReadCounts(const Memory& memory) const {
   if (!interpreter.ok()) return interpreter.status();
   if (*interpreter != state_->interpreter) {
     return absl::UnavailableError("it has another interpreter now");
+  }
+  if (state_->before37) {
+    const absl::StatusOr<bool> is_alive =
+        IsHeapInterpreter(memory, *interpreter);
+    if (!is_alive.ok()) return is_alive.status();
+    if (!*is_alive) return NotInitialised();
   }
   return counts;
 }

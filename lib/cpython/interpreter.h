@@ -28,6 +28,9 @@ class Interpreter {
   // `binaries` and serves the next process that runs it: then one read is
   // needed for each image until Python's, and about ten more.
   //
+  // With `search_programs`, programs that export no Python are searched for one
+  // by structure, at a cost of some milliseconds each.
+  //
   // Needs `memory` only during the call, and gives up after a bounded number of
   // reads and bytes.
   //   kFailedPrecondition  no image holds a Python
@@ -36,7 +39,8 @@ class Interpreter {
   //   kNotFound            the address space has gone
   static absl::StatusOr<Interpreter> Find(const Memory& memory,
                                           absl::Span<const MappedImage> images,
-                                          Binaries& binaries);
+                                          Binaries& binaries,
+                                          bool search_programs = true);
 
   // As platform.python_implementation() gives it: "CPython" or "PyPy".
   std::string_view implementation() const;
@@ -58,7 +62,8 @@ class Interpreter {
   // reads, or in a free-threaded build five and two for each thread.
   //   kUnimplemented  a free-threaded CPython of an unknown version
   //   kUnavailable    the state is no longer where it was: the interpreter was
-  //                   finalised; or never stood still
+  //                   finalised
+  //   kAborted        the counts never stood still
   //   kNotFound       the address space has gone
   absl::StatusOr<GcCounts> ReadCounts(const Memory& memory) const;
 

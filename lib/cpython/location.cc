@@ -33,7 +33,8 @@ absl::StatusOr<CollectorState> Locate(const Memory& memory, uint64_t base,
                        .interpreter = 0,
                        .generations = base + location.generations,
                        .shape = location.shape,
-                       .free_threading = location.free_threading};
+                       .free_threading = location.free_threading,
+                       .before37 = location.before37};
   const absl::StatusOr<uint64_t> interpreter =
       ReadInterpreterPointer(memory, state.interpreter_pointer);
   if (!interpreter.ok()) return interpreter.status();

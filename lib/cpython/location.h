@@ -36,6 +36,10 @@ struct Location {
 
   // Only in a free-threaded build.
   std::optional<FreeThreading> free_threading = std::nullopt;
+
+  // Of 2.7 and 3.6, where the pointer may be anybody's, and stay when the
+  // interpreter has gone.
+  bool before37 = false;
 };
 
 // The same in one process.
@@ -45,6 +49,7 @@ struct CollectorState {
   uint64_t generations;
   GenerationShape shape;
   std::optional<FreeThreading> free_threading;
+  bool before37;
 };
 
 // Goes to a location in the process that has its image at `base`, and proves

@@ -16,9 +16,10 @@ constexpr uint64_t kChunk = uint64_t{256} << 10;
 
 absl::StatusOr<Snapshot> TakeSnapshot(const Memory& memory, uint64_t begin,
                                       uint64_t end) {
-  begin += (kWord - begin % kWord) % kWord;
-  Snapshot snapshot{.begin = begin, .words = {}};
-  if (end <= begin) return snapshot;
+  const uint64_t to_word = (kWord - begin % kWord) % kWord;
+  Snapshot snapshot{.begin = begin + to_word, .words = {}};
+  if (end <= begin || end - begin <= to_word) return snapshot;
+  begin += to_word;
   snapshot.words.resize((end - begin) / kWord);
   const auto bytes =
       absl::MakeSpan(reinterpret_cast<char*>(snapshot.words.data()),

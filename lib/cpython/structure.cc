@@ -17,15 +17,18 @@ namespace {
 constexpr uint64_t kWord = sizeof(uint64_t);
 constexpr uint64_t kPage = 4096;
 
+// Of the generations: Debian's 3.13 has them so.
+constexpr size_t kAlignment = 4;
+
 // How often candidates are looked at again: a collection may have had the lists
 // in its hands.
-constexpr int kAttempts = 4;
+constexpr int kAttempts = 8;
 
-// Below it no interpreter's state ends: that of 3.12, the largest, has 400 KiB.
-constexpr uint64_t kMaxInterpreterSize = uint64_t{4} << 20;
+// An image has some hundreds of them.
+constexpr size_t kMaxCandidates = 4096;
 
-// The generations are near the beginning of a state that is not in the image
-// (3.9, 3.10).
+// The generations are near the beginning of an interpreter's state, at 7 KiB in
+// 3.15.
 constexpr uint64_t kMaxGenerationsOffset = uint64_t{16} << 10;
 
 constexpr uint64_t kMaxNextId = uint64_t{1} << 20;
@@ -60,12 +63,10 @@ bool MayBeGeneration(const char* bytes, uint64_t address,
          (LoadWord(bytes + shape.threshold) & kSigns) == 0;
 }
 
-// Where in a snapshot three generations may be, of one shape. They are aligned
-// to four bytes at least: Debian's 3.13 has them so.
+// Where in a snapshot three generations may be, of one shape.
 std::vector<uint64_t> Candidates(const Snapshot& snapshot,
                                  const GenerationShape& shape,
                                  const Image& image) {
-  constexpr size_t kAlignment = 4;
   const auto* bytes = reinterpret_cast<const char*>(snapshot.words.data());
   const size_t size = snapshot.words.size() * kWord;
   std::vector<uint64_t> candidates;
@@ -76,22 +77,34 @@ std::vector<uint64_t> Candidates(const Snapshot& snapshot,
       all = MayBeGeneration(bytes + at, snapshot.begin + at, shape, image);
     }
     if (all) candidates.push_back(snapshot.begin + i);
+    if (candidates.size() == kMaxCandidates) break;
   }
   return candidates;
 }
 
-// Whether each of three generations has a list, and no other one is before
-// them: the permanent generation may stand behind them in the same shape.
-absl::StatusOr<bool> AreFirstHeads(const Memory& memory, uint64_t address,
-                                   const GenerationShape& shape) {
+// Those that have none before them in the same row of heads: from 3.14 on the
+// permanent generation stands behind the three in the same shape, and one of
+// them may for a moment not look like a head.
+std::vector<uint64_t> FirstOfEachRow(const std::vector<uint64_t>& candidates,
+                                     const GenerationShape& shape) {
+  if (shape != kShape) return candidates;
+  std::vector<uint64_t> first;
+  for (const uint64_t address : candidates) {
+    if (!absl::c_binary_search(candidates, address - shape.size)) {
+      first.push_back(address);
+    }
+  }
+  return first;
+}
+
+absl::StatusOr<bool> AreListHeads(const Memory& memory, uint64_t address,
+                                  const GenerationShape& shape) {
   // The oldest first, which changes least.
   for (uint64_t i = kGenerations; i-- > 0;) {
     absl::StatusOr<bool> head = IsListHead(memory, address + i * shape.size);
     if (!head.ok() || !*head) return head;
   }
-  absl::StatusOr<bool> before = IsListHead(memory, address - shape.size);
-  if (!before.ok()) return before;
-  return !*before;
+  return true;
 }
 
 // Tells the incremental collector of 3.14.0 to 3.14.4 from all others of its
@@ -105,11 +118,12 @@ absl::StatusOr<GenerationShape> WithVisitedSpace(const Memory& memory,
   if (!*fourth) return kShape;
   constexpr uint64_t kBehind = uint64_t{4} * kShape.size;
   constexpr uint64_t kFarthest = 512;  // sizeof(struct _gc_runtime_state)
-  const absl::StatusOr<Snapshot> behind =
-      TakeSnapshot(memory, address + kBehind, address + kFarthest);
+  const absl::StatusOr<Snapshot> behind = TakeSnapshot(
+      memory, (address + kBehind) / kWord * kWord, address + kFarthest);
   if (!behind.ok()) return behind.status();
   const auto* bytes = reinterpret_cast<const char*>(behind->words.data());
-  for (size_t i = 0; i + kWord <= behind->words.size() * kWord; i += 4) {
+  const size_t size = behind->words.size() * kWord;
+  for (size_t i = 0; i + kWord <= size; i += kAlignment) {
     if (LoadWord(bytes + i) == address) return kShape;
   }
   return kIncrementalShape;
@@ -132,7 +146,8 @@ absl::StatusOr<bool> IsFirstThread(const Memory& memory, uint64_t thread,
          (may_be_27 && second == interpreter);
 }
 
-// Whether a state of before 3.11 is at `address`: {next, threads}.
+}  // namespace
+
 absl::StatusOr<bool> IsHeapInterpreter(const Memory& memory, uint64_t address) {
   const auto words = memory.Read<std::array<uint64_t, 2>>(address);
   if (absl::IsNotFound(words.status())) return words.status();
@@ -143,15 +158,15 @@ absl::StatusOr<bool> IsHeapInterpreter(const Memory& memory, uint64_t address) {
   return IsFirstThread(memory, thread, address, /*may_be_27=*/true);
 }
 
-// Whether a state of 3.11 or later is at `address`, with its threads anywhere
-// near the beginning; and another one at `other`, with them in the same place.
-absl::StatusOr<bool> AreInterpreters(const Memory& memory, uint64_t address,
-                                     uint64_t other) {
-  const absl::StatusOr<Snapshot> state =
-      TakeSnapshot(memory, address, address + kMaxGenerationsOffset);
-  if (!state.ok()) return state.status();
-  for (size_t i = 0; i < state->words.size(); ++i) {
-    const uint64_t word = state->words[i];
+namespace {
+
+// Whether this is a state of 3.11 or later, with its threads anywhere near the
+// beginning; and another one at `other`, with them in the same place.
+absl::StatusOr<bool> AreInterpreters(const Memory& memory,
+                                     const Snapshot& state, uint64_t other) {
+  const uint64_t address = state.begin;
+  for (size_t i = 0; i < state.words.size(); ++i) {
+    const uint64_t word = state.words[i];
     if (!IsPointer(word) || word == address) continue;
     absl::StatusOr<bool> first =
         IsFirstThread(memory, word, address, /*may_be_27=*/false);
@@ -247,25 +262,13 @@ class StructureSearch {
  private:
   absl::StatusOr<bool> TryRuntimePointer(const InterpreterPointer& pointer) {
     const uint64_t interpreter = pointer.interpreter;
-    if (image_.Contains(interpreter, 0)) {  // 3.11 and later
-      if (!static_ || static_->shape.size != kShape.size ||
-          !IsData(image_, interpreter) || static_->address < interpreter ||
-          static_->address - interpreter > kMaxInterpreterSize) {
-        return false;
+    const bool in_image = image_.Contains(interpreter, 0);
+    if (in_image && !IsData(image_, interpreter)) return false;
+    if (!in_image) {  // before 3.11
+      for (const uint64_t each : {interpreter, pointer.first}) {
+        absl::StatusOr<bool> is_interpreter = IsHeapInterpreter(memory_, each);
+        if (!is_interpreter.ok() || !*is_interpreter) return is_interpreter;
       }
-      absl::StatusOr<bool> are_interpreters =
-          AreInterpreters(memory_, interpreter, pointer.first);
-      if (!are_interpreters.ok() || !*are_interpreters) return are_interpreters;
-      Accept(pointer, *static_, /*in_interpreter=*/true);
-      return true;
-    }
-    for (const uint64_t each : {interpreter, pointer.first}) {
-      absl::StatusOr<bool> is_interpreter = IsHeapInterpreter(memory_, each);
-      if (!is_interpreter.ok() || !*is_interpreter) return is_interpreter;
-    }
-    if (static_) {  // 3.7, 3.8
-      Accept(pointer, *static_, /*in_interpreter=*/false);
-      return true;
     }
     const absl::StatusOr<Snapshot> state =
         TakeSnapshot(memory_, interpreter, interpreter + kMaxGenerationsOffset);
@@ -273,9 +276,22 @@ class StructureSearch {
     const absl::StatusOr<FoundGenerations> found =
         FindGenerations(memory_, *state, image_);
     if (absl::IsNotFound(found.status())) return found.status();
-    if (!found.ok()) return false;
-    Accept(pointer, *found, /*in_interpreter=*/true);
-    return true;
+    if (found.ok() && found->shape.size == kShape.size) {  // 3.9 and later
+      if (in_image) {
+        absl::StatusOr<bool> are_interpreters =
+            AreInterpreters(memory_, *state, pointer.first);
+        if (!are_interpreters.ok() || !*are_interpreters) {
+          return are_interpreters;
+        }
+      }
+      Accept(pointer, *found, /*in_interpreter=*/true);
+      return true;
+    }
+    if (!in_image && static_) {  // 3.7, 3.8
+      Accept(pointer, *static_, /*in_interpreter=*/false);
+      return true;
+    }
+    return false;
   }
 
   absl::Status FindOldPointer() {
@@ -286,6 +302,7 @@ class StructureSearch {
       if (!address.ok()) continue;
       Accept({.address = *address, .interpreter = 0, .first = 0}, *static_,
              /*in_interpreter=*/false);
+      result_->before37 = true;
       return absl::OkStatus();
     }
     return absl::OkStatus();
@@ -349,14 +366,15 @@ absl::StatusOr<FoundGenerations> FindGenerations(const Memory& memory,
                                                  const Image& image) {
   std::vector<FoundGenerations> candidates;
   for (const GenerationShape& shape : {kShape, kPaddedShape, kPython2Shape}) {
-    for (const uint64_t address : Candidates(snapshot, shape, image)) {
+    for (const uint64_t address :
+         FirstOfEachRow(Candidates(snapshot, shape, image), shape)) {
       candidates.push_back({.address = address, .shape = shape});
     }
   }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     for (const FoundGenerations& candidate : candidates) {
       const absl::StatusOr<bool> heads =
-          AreFirstHeads(memory, candidate.address, candidate.shape);
+          AreListHeads(memory, candidate.address, candidate.shape);
       if (!heads.ok()) return heads.status();
       if (!*heads) continue;
       const absl::Status proof =

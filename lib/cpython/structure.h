@@ -37,6 +37,11 @@ absl::StatusOr<FoundGenerations> FindGenerations(const Memory& memory,
                                                  const Snapshot& snapshot,
                                                  const Image& image);
 
+// Whether an interpreter's state of before 3.11 is at `address`: {next,
+// threads}, with a first thread that leads back to it.
+//   kNotFound  the address space has gone
+absl::StatusOr<bool> IsHeapInterpreter(const Memory& memory, uint64_t address);
+
 // Finds a static pointer to an interpreter's state of before 3.7, by a thread's
 // state that leads back to that. Gives where the pointer is.
 //   kUnavailable  there is none, as before it is initialised

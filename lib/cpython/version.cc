@@ -45,9 +45,9 @@ std::string_view FindIn(std::string_view bytes) {
        at += 2) {
     const std::string_view compiler = bytes.substr(at + 2, 2);
     if (!absl::StartsWith(compiler, "[") && compiler != "\n[") continue;
-    const size_t start = bytes.rfind('\0', at) + 1;
-    if (at - start > kMaxVersionText) continue;
-    const std::string_view text = bytes.substr(start, at - start);
+    const size_t farthest = at > kMaxVersionText ? at - kMaxVersionText : 0;
+    std::string_view text = bytes.substr(farthest, at - farthest);
+    text.remove_prefix(text.rfind('\0') + 1);
     const std::string_view word = text.substr(0, text.find(' '));
     if (IsVersion(word)) return word;
   }

@@ -25,8 +25,8 @@ std::string VersionFromHex(uint32_t version_hex);
 // The version of the CPython in an image, as platform.python_version() gives
 // it: the first word of sys.version, which Py_GetVersion() writes to a static
 // buffer of the image (getversion.c) while the interpreter is initialised.
-// Reads the image's zero-filled data, at most 4 MiB of them. Empty when it is
-// not there.
+// Reads the image's zero-filled data, at most 4 MiB of each segment. Empty when
+// it is not there.
 //   kNotFound  the address space has gone
 absl::StatusOr<std::string> FindVersion(const Memory& memory,
                                         const Image& image);

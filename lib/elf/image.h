@@ -46,7 +46,7 @@ class Image {
   uint64_t dynamic() const { return dynamic_; }
   uint64_t dynamic_size() const { return dynamic_size_; }
 
-  // Whether it is a program that is executed, not a library that is loaded.
+  // Whether it can be executed, and not only loaded: a program, or glibc.
   bool is_program() const { return is_program_; }
 
   // A number out of its first page, which has its headers and mostly its build

@@ -21,6 +21,10 @@ namespace {
 constexpr int kMaxWaitAfterChange = 4;
 constexpr int kMaxWait = 32;
 
+// How often a process is searched for a Python that its program does not
+// export, which costs more.
+constexpr int kMaxProgramSearches = 32;
+
 // An interpreter that is found while it is being initialised may not yet have
 // written its version down.
 constexpr int kMaxSearchesForVersion = 3;
@@ -90,8 +94,8 @@ absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
   const absl::StatusOr<std::vector<MappedImage>> images =
       ReadMappedImages(maps->get());
   if (!images.ok()) return images.status();
-  absl::StatusOr<Interpreter> interpreter =
-      Interpreter::Find(*memory_, *images, binaries);
+  absl::StatusOr<Interpreter> interpreter = Interpreter::Find(
+      *memory_, *images, binaries, fruitless_searches_ < kMaxProgramSearches);
   if (!interpreter.ok()) return interpreter.status();
   interpreter_ = *std::move(interpreter);
   return absl::OkStatus();

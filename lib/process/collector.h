@@ -31,6 +31,7 @@ class Collector {
   //   kFailedPrecondition  there is no Python in it
   //   kUnimplemented       a Python whose counts cannot be read yet
   //   kUnavailable         they could not be proven right just now
+  //   kAborted             they changed all the while
   absl::StatusOr<std::optional<GcCounts>> Read(const Procfs& procfs, pid_t pid,
                                                uint64_t size_pages,
                                                Binaries& binaries);

@@ -99,14 +99,12 @@ TEST(LookInto, KnowsThatAnImageHoldsNoPython) {
   EXPECT_EQ(binary->implementation, Implementation::kNone);
 }
 
-TEST(LookInto, LeavesOutAVersionThatCannotBeRead) {
+TEST(LookInto, NeedsAVersionThatCanBeRead) {
   SyntheticImage image{.names = {"_PyRuntime", "Py_Version"}};
   FakeMemory memory;
   memory.Map(image.base, image.Bytes().substr(0, SyntheticImage::kData));
-  const auto binary = LookInto(memory, *Image::Read(memory, image.base));
-  ASSERT_THAT(binary, IsOk());
-  EXPECT_TRUE(binary->runtime.has_value());
-  EXPECT_FALSE(binary->version_hex.has_value());
+  EXPECT_THAT(LookInto(memory, *Image::Read(memory, image.base)),
+              HasCode(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(LookInto, SaysThatTheProcessHasGoneBeforeItsSymbolsAndItsVersionAreRead) {

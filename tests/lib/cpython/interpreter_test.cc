@@ -186,6 +186,39 @@ TEST_P(CollectingInterpreterTest, IsNeverWrong) {
   }
 }
 
+// As a pre-forking server does before it forks: all objects go to the permanent
+// generation, and nothing is left in the three.
+constexpr char kKeepsNothing[] = R"(
+gc.disable()
+last = None
+while True:
+    line = b"%d %d %d\n" % gc.get_count()
+    if line == last:
+        break
+    last = line
+os.write(1, line)
+os.read(0, 1)
+)";
+
+constexpr char kFreezes[] = R"(
+import gc, os
+if hasattr(gc, "freeze"):
+    gc.collect()
+    gc.freeze()
+)";
+
+TEST_P(InterpreterTest, HasCountsWhenAllObjectsAreFrozen) {
+  PythonProcess process(GetParam(), absl::StrCat(kFreezes, kKeepsNothing));
+  const std::vector<double> reported = Numbers(process.ReadLine());
+  const ProcessMemory memory = MemoryOf(process.pid());
+  const absl::StatusOr<Interpreter> interpreter =
+      Interpreter::Find(memory, Images(process.pid()), binaries_);
+  ASSERT_TRUE(interpreter.ok()) << interpreter.status();
+  const absl::StatusOr<GcCounts> counts = interpreter->ReadCounts(memory);
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_THAT(AsNumbers(*counts), ElementsAreArray(reported));
+}
+
 // A process that has only just begun has no interpreter yet; at no moment of
 // its start may anything but the truth be read.
 TEST_P(InterpreterTest, FindsItOrSaysWhyNotThroughoutTheStart) {
