@@ -219,6 +219,39 @@ TEST_P(InterpreterTest, HasCountsWhenAllObjectsAreFrozen) {
   EXPECT_THAT(AsNumbers(*counts), ElementsAreArray(reported));
 }
 
+// The young list holds one object that comes and goes, so that both its ends
+// are loose most of the time.
+constexpr char kOneYoungObject[] = R"(
+import gc, os
+gc.disable()
+gc.collect()
+for _ in range(5):
+    gc.collect(0)
+os.write(1, b"\n")
+while True:
+    []
+)";
+
+TEST_P(CollectingInterpreterTest, IsFoundInTheSamePlaceEachTime) {
+  PythonProcess process(GetParam(), kOneYoungObject);
+  process.ReadLine();
+  const ProcessMemory memory = MemoryOf(process.pid());
+  const std::vector<MappedImage> images = Images(process.pid());
+  int found = 0;
+  for (int i = 0; i < 300; ++i) {
+    Binaries binaries;  // nothing is known yet
+    const absl::StatusOr<Interpreter> interpreter =
+        Interpreter::Find(memory, images, binaries);
+    if (!interpreter.ok()) continue;
+    const absl::StatusOr<GcCounts> counts = interpreter->ReadCounts(memory);
+    if (!counts.ok()) continue;
+    ++found;
+    ASSERT_EQ((*counts)[1], 5) << absl::StrJoin(*counts, " ");
+    ASSERT_EQ((*counts)[2], 0) << absl::StrJoin(*counts, " ");
+  }
+  EXPECT_GT(found, 200);
+}
+
 // A process that has only just begun has no interpreter yet; at no moment of
 // its start may anything but the truth be read.
 TEST_P(InterpreterTest, FindsItOrSaysWhyNotThroughoutTheStart) {
