@@ -59,7 +59,8 @@ class Interpreter {
 
   // What gc.get_count() in the process would return now, for the main
   // interpreter; of a free-threaded build, see ReadFreeThreadedCounts. In three
-  // reads, or in a free-threaded build five and two for each thread.
+  // reads, five before 3.7; in a free-threaded build four, and two for each
+  // thread.
   //   kUnimplemented  a free-threaded CPython of an unknown version
   //   kUnavailable    the state is no longer where it was: the interpreter was
   //                   finalised

@@ -186,8 +186,7 @@ TEST_P(CollectingInterpreterTest, IsNeverWrong) {
   }
 }
 
-// As a pre-forking server does before it forks: all objects go to the permanent
-// generation, and nothing is left in the three.
+// Reports its counts as kKeepsItsCounts does, but holds no object of its own.
 constexpr char kKeepsNothing[] = R"(
 gc.disable()
 last = None
@@ -200,6 +199,8 @@ os.write(1, line)
 os.read(0, 1)
 )";
 
+// As a pre-forking server does before it forks: all objects go to the permanent
+// generation, and nothing is left in the three.
 constexpr char kFreezes[] = R"(
 import gc, os
 if hasattr(gc, "freeze"):
