@@ -91,6 +91,16 @@ std::string Align(const std::vector<Row>& rows) {
   return text;
 }
 
+// How many processes a sum is of.
+constexpr std::string_view kSummed = "python.process.summed";
+
+std::optional<size_t> ColumnOf(const std::string& gauge) {
+  for (size_t i = 0; i < kGaugeCount; ++i) {
+    if (gauge == GaugeDefinitions()[i].name) return i;
+  }
+  return std::nullopt;
+}
+
 std::vector<Row> ProcessRows(const Recording& recording) {
   Row headings = {"process", "pid", "python"};
   for (const Column& column : kColumns) headings.emplace_back(column.heading);
@@ -99,6 +109,8 @@ std::vector<Row> ProcessRows(const Recording& recording) {
   // One row for each series' tags, in the order in which they came.
   std::map<std::string, size_t> row_of;
   for (const Recording::Gauge& gauge : recording.gauges) {
+    const std::optional<size_t> column = ColumnOf(gauge.name);
+    if (!column && gauge.name != kSummed) continue;
     const auto [found, is_new] = row_of.try_emplace(
         absl::StrCat(gauge.check_id, "\n", absl::StrJoin(gauge.tags, "\n")),
         rows.size());
@@ -108,9 +120,11 @@ std::vector<Row> ProcessRows(const Recording& recording) {
       rows.back()[1] = TagValue(gauge.tags, "pid:");
       rows.back()[2] = PythonOf(gauge.tags);
     }
-    for (size_t i = 0; i < kGaugeCount; ++i) {
-      if (gauge.name != GaugeDefinitions()[i].name) continue;
-      rows[found->second][3 + i] = kColumns[i].format(gauge.value);
+    Row& row = rows[found->second];
+    if (column) {
+      row[3 + *column] = kColumns[*column].format(gauge.value);
+    } else {
+      row[1] = absl::StrCat("sum of ", Whole(gauge.value));
     }
   }
   return rows;

@@ -1,6 +1,5 @@
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -9,10 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "check/native/agent.h"
 #include "check/native/native_sink.h"
 #include "check/native/registry.h"
+#include "lib/base/deadline.h"
 
 namespace pycheck {
 namespace {
@@ -21,13 +20,6 @@ namespace {
 Registry& TheRegistry() {
   static Registry registry;
   return registry;
-}
-
-// It does not run while the machine sleeps, when no check does either.
-absl::Duration MonotonicTime() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::DurationFromTimespec(now);
 }
 
 std::string_view OrEmpty(const char* text) {
@@ -46,10 +38,9 @@ absl::Status RunInstance(char* check_id, const char* init_config,
   if (!instance.ok()) return instance.status();
   const std::lock_guard<std::mutex> lock((*instance)->mutex);
   absl::Status status = (*instance)->check->Collect();
-  if (!status.ok()) return status;
   NativeSink sink(check_id, *callbacks);
   (*instance)->check->Report(sink);
-  return absl::OkStatus();
+  return status;
 }
 
 // strdup(3), but that it says nothing where there is no memory for a copy.

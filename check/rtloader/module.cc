@@ -173,12 +173,10 @@ PyObject* RunCheck(PyObject* self, PyObject* /*instance*/) {
       running.lock();
       status = state->check.Collect();
     }
-    if (!status.ok()) {
-      return Raise("CheckException", status.message());
-    }
     RtloaderSink sink(self);
     if (sink.ok()) state->check.Report(sink);
     if (!sink.ok()) return nullptr;
+    if (!status.ok()) return Raise("CheckException", status.message());
     Py_RETURN_NONE;
   });
 }

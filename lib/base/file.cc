@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/status/status.h"
@@ -37,25 +38,33 @@ absl::StatusOr<std::string_view> ReadFromStart(int fd, absl::Span<char> buffer,
   return std::string_view(buffer.data(), static_cast<size_t>(length));
 }
 
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
+absl::StatusOr<std::string> ReadFileStart(const std::string& path,
                                           size_t limit) {
   absl::StatusOr<UniqueFd> fd = OpenFile(path);
   if (!fd.ok()) return fd.status();
   std::string content;
   char chunk[4096];
-  while (true) {
-    const ssize_t length = read(fd->get(), chunk, sizeof(chunk));
+  while (content.size() < limit) {
+    const ssize_t length =
+        read(fd->get(), chunk, std::min(sizeof(chunk), limit - content.size()));
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) {
       return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
     }
-    if (length == 0) return content;
+    if (length == 0) break;
     content.append(chunk, static_cast<size_t>(length));
-    if (content.size() > limit) {
-      return absl::OutOfRangeError(
-          absl::StrCat(path, " is longer than ", limit, " bytes"));
-    }
   }
+  return content;
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
+                                          size_t limit) {
+  absl::StatusOr<std::string> content = ReadFileStart(path, limit + 1);
+  if (content.ok() && content->size() > limit) {
+    return absl::OutOfRangeError(
+        absl::StrCat(path, " is longer than ", limit, " bytes"));
+  }
+  return content;
 }
 
 }  // namespace pycheck

@@ -27,6 +27,10 @@ absl::StatusOr<UniqueFd> OpenFile(const std::string& path, int flags = 0);
 absl::StatusOr<std::string_view> ReadFromStart(int fd, absl::Span<char> buffer,
                                                std::string_view what);
 
+// Reads the first `limit` bytes of a file, or all of a shorter one.
+absl::StatusOr<std::string> ReadFileStart(const std::string& path,
+                                          size_t limit);
+
 // Reads a whole file of at most `limit` bytes; a longer one is
 // kOutOfRange.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path,

@@ -1,19 +1,31 @@
 #include "lib/check/check.h"
 
 #include <algorithm>
+#include <utility>
+#include <variant>
 
+#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "lib/base/deadline.h"
 #include "lib/procfs/cpu_clock.h"
-#include "lib/procfs/stat.h"
-#include "lib/selection/selection.h"
+#include "lib/sample/series.h"
 
 namespace pycheck {
 namespace {
 
+constexpr char kUp[] = "python.process.up";
 constexpr char kGcReadable[] = "python.gc.readable";
+constexpr char kCount[] = "python.process.count";
+constexpr char kSummed[] = "python.process.summed";
 
-// What a person can do about counts that are left out.
+// Kinds of findings that several functions know.
+constexpr std::string_view kDenied = "denied";
+
+using Topic = Findings::Topic;
+using State = Watched::State;
+
+// What a person can do about what is left out.
 std::string_view Remedy(absl::StatusCode reason) {
   switch (reason) {
     case absl::StatusCode::kPermissionDenied:
@@ -28,6 +40,32 @@ std::string_view Remedy(absl::StatusCode reason) {
       return "; raise the Agent's limit of open files (LimitNOFILE)";
     default:
       return "";
+  }
+}
+
+std::string KindOf(absl::StatusCode reason) {
+  return reason == absl::StatusCode::kPermissionDenied
+             ? std::string(kDenied)
+             : absl::StatusCodeToString(reason);
+}
+
+std::vector<std::string> InstanceTags(const Options& options) {
+  std::vector<std::string> tags = options.tags;
+  tags.push_back(absl::StrCat("process_name:", options.name));
+  return tags;
+}
+
+bool IsWithin(const Range& range, int64_t count) {
+  const auto number = static_cast<double>(count);
+  return range.least <= number && number <= range.most;
+}
+
+using ByReason = absl::btree_map<absl::StatusCode, std::vector<const Watched*>>;
+
+void SubmitGauges(const Gauges& gauges, const TagSet& tags, MetricSink& sink) {
+  const auto& definitions = GaugeDefinitions();
+  for (size_t i = 0; i < definitions.size(); ++i) {
+    if (gauges[i]) sink.Gauge(definitions[i].name, *gauges[i], tags);
   }
 }
 
@@ -50,10 +88,12 @@ absl::StatusOr<Check> Check::Create(Options options,
 }
 
 Check::Check(Options options, Procfs procfs)
-    : options_(std::move(options)), procfs_(std::move(procfs)) {
-  std::vector<std::string> tags = options_.tags;
-  tags.push_back(absl::StrCat("process_name:", options_.name));
-  tags_ = TagSet(std::move(tags));
+    : options_(std::move(options)),
+      procfs_(std::move(procfs)),
+      tags_(InstanceTags(options_)),
+      selection_(options_.criteria),
+      watchlist_(options_, tags_.tags()),
+      warnings_(options_.notes) {
   if (procfs_.has_own_pids()) {
     absl::StatusOr<Taskstats> taskstats = Taskstats::Open(procfs_);
     if (taskstats.ok()) taskstats_ = *std::move(taskstats);
@@ -62,162 +102,278 @@ Check::Check(Options options, Procfs procfs)
 
 absl::Status Check::Collect() {
   const int64_t now = BootNanoseconds();
-  const absl::StatusOr<std::vector<pid_t>> pids =
-      SelectPids(options_.selector, procfs_);
-  if (!pids.ok()) return pids.status();
-  findings_.clear();
-  absl::erase_if(watched_, [&](const auto& entry) {
-    return !std::binary_search(pids->begin(), pids->end(), entry.first);
-  });
-  for (const pid_t pid : *pids) Follow(pid);
-  last_run_boot_ns_ = now;
+  // To find out who is there takes at most half of the time.
+  const Deadline to_select(options_.time_budget / 2);
+  const Deadline deadline(options_.time_budget);
+  findings_.Clear();
+  failure_ = selection_.Update(procfs_, to_select);
+  if (!failure_.ok()) return failure_;
+  watchlist_.Update(selection_.chosen(),
+                    {.procfs = procfs_,
+                     .taskstats = taskstats_ ? &*taskstats_ : nullptr,
+                     .binaries = binaries_,
+                     .user = options_.tag_by.user},
+                    deadline, last_run_boot_ns_);
+  if (selection_.waiting() == 0 && watchlist_.carried() == 0) {
+    last_run_boot_ns_ = now;
+  }
   NoteFindings();
+  if (!options_.ignore_denied_access) {
+    for (const Topic topic : {Topic::kProcesses, Topic::kCounts}) {
+      if (!findings_.Has(topic, kDenied)) continue;
+      return absl::PermissionDeniedError(absl::StrCat(
+          "ignore_denied_access is false: ", findings_.Message(topic)));
+    }
+  }
   return absl::OkStatus();
 }
 
-void Check::Report(MetricSink& sink) {
-  const auto& definitions = GaugeDefinitions();
-  for (const auto& [pid, watched] : watched_) {
-    // A process that holds no Python is followed, as it may load one, but it
-    // has no runtime.python gauges.
-    if (absl::IsFailedPrecondition(watched.process.collector_status())) {
-      continue;
-    }
-    for (size_t i = 0; i < definitions.size(); ++i) {
-      if (!watched.gauges[i]) continue;
-      sink.Gauge(definitions[i].name, *watched.gauges[i], watched.tags);
+// How many processes there are with a Python in them, as far as is known.
+int64_t Check::Matching() const {
+  return std::count_if(watchlist_.processes().begin(),
+                       watchlist_.processes().end(), [](const auto& entry) {
+                         const Watched& watched = entry.second;
+                         switch (watched.state) {
+                           case State::kWaiting:
+                           case State::kReported:
+                           case State::kOverLimit:
+                             return true;
+                           case State::kFailed:  // it may be the id of a thread
+                             return !absl::IsInvalidArgument(watched.problem);
+                           default:
+                             return false;
+                         }
+                       });
+}
+
+// Whether there is none of which it is not known what it is.
+bool Check::IsEveryProcessKnown() const {
+  return selection_.waiting() == 0 &&
+         std::none_of(watchlist_.processes().begin(),
+                      watchlist_.processes().end(), [](const auto& entry) {
+                        return entry.second.state == State::kWaiting;
+                      });
+}
+
+bool Check::IsEveryProcessRead() const {
+  return selection_.waiting() == 0 && watchlist_.carried() == 0 &&
+         std::none_of(watchlist_.processes().begin(),
+                      watchlist_.processes().end(), [](const auto& entry) {
+                        return entry.second.state == State::kFailed;
+                      });
+}
+
+void Check::NoteFindings() {
+  NoteWaiting();
+  NoteProcesses();
+  NoteCounts();
+  if (Matching() == 0 && IsEveryProcessKnown()) {
+    findings_.Add(Topic::kProcesses, "none", NothingMatches());
+  }
+  for (std::string& warning : findings_.New()) {
+    warnings_.push_back(std::move(warning));
+  }
+}
+
+std::string Check::NothingMatches() const {
+  std::string text =
+      absl::StrCat("no process matches the instance \"", options_.name, "\"");
+  const Selector& selector = options_.criteria.selector;
+  if (const auto* file = std::get_if<PidFileSelector>(&selector)) {
+    absl::StrAppend(&text, ": the one whose id is in ", file->path,
+                    " has ended");
+  }
+  return text;
+}
+
+// What there was no time or no descriptor for.
+void Check::NoteWaiting() {
+  if (!selection_.obstacle().ok()) {
+    findings_.Add(Topic::kProcesses, "not judged",
+                  absl::StrCat(selection_.waiting(),
+                               " processes could not be looked at: ",
+                               selection_.obstacle().message(),
+                               Remedy(selection_.obstacle().code())));
+  }
+  const size_t late = static_cast<size_t>(watchlist_.carried()) +
+                      (selection_.obstacle().ok() ? selection_.waiting() : 0);
+  if (late > 0) {
+    findings_.Add(
+        Topic::kProcesses, "late",
+        absl::StrCat(late,
+                     " processes wait for the next run, as this one has "
+                     "taken its ",
+                     absl::FormatDuration(options_.time_budget),
+                     options_.aggregation == Aggregation::kSum
+                         ? ", and sums are left out until all are read"
+                         : "",
+                     "; raise time_budget, or choose fewer processes"));
+  }
+  if (selection_.denied() > 0) {
+    findings_.Add(
+        Topic::kProcesses, kDenied,
+        absl::StrCat(selection_.denied(), " processes may not be looked at: ",
+                     selection_.denial().message(),
+                     "; mount procfs without hidepid for the Agent"));
+  }
+}
+
+// What came of the processes that were chosen.
+void Check::NoteProcesses() {
+  ByReason failed;
+  int64_t over_limit = 0;
+  std::vector<const Watched*> no_python;
+  for (const auto& [pid, watched] : watchlist_.processes()) {
+    if (watched.state == State::kOverLimit) ++over_limit;
+    if (watched.state == State::kNoPython) no_python.push_back(&watched);
+    if (watched.state == State::kFailed) {
+      failed[watched.problem.code()].push_back(&watched);
     }
   }
-  const std::string message = absl::StrJoin(
-      findings_, ". ", [](std::string* text, const auto& finding) {
-        text->append(finding.second);
-      });
-  sink.ServiceCheck(kGcReadable, Readable(), tags_, message);
+  if (over_limit > 0) {
+    findings_.Add(
+        Topic::kProcesses, "limit",
+        absl::StrCat(over_limit, " of ", Matching(),
+                     " processes are left out, as limit is ", options_.limit,
+                     "; raise it, or choose fewer processes"));
+  }
+  // Most processes of a machine hold none.
+  if (!no_python.empty() &&
+      !std::holds_alternative<DiscoverSelector>(options_.criteria.selector)) {
+    findings_.Add(
+        Topic::kProcesses, "no Python",
+        absl::StrCat(no_python.size(), " of ", watchlist_.processes().size(),
+                     " processes hold no Python and are left out "
+                     "(the first is pid ",
+                     no_python.front()->process->pid(), ")"));
+  }
+  for (const auto& [reason, processes] : failed) {
+    findings_.Add(
+        Topic::kProcesses, KindOf(reason),
+        absl::StrCat(processes.size(), " of ", watchlist_.processes().size(),
+                     " processes are left out: ",
+                     processes.front()->problem.message(), Remedy(reason)));
+  }
+}
+
+// What the processes' collectors came to.
+void Check::NoteCounts() {
+  ByReason by_reason;
+  std::vector<const Watched*> unseen;
+  int64_t reported = 0;
+  for (const auto& [pid, watched] : watchlist_.processes()) {
+    if (watched.state == State::kUnseen) unseen.push_back(&watched);
+    if (watched.state != State::kReported) continue;
+    ++reported;
+    by_reason[watched.process->collector_status().code()].push_back(&watched);
+  }
+  by_reason.erase(absl::StatusCode::kOk);
+  for (const auto& [reason, processes] : by_reason) {
+    const Process& first = *processes.front()->process;
+    findings_.Add(Topic::kCounts, KindOf(reason),
+                  absl::StrCat("runtime.python.gc.count.* is left out for ",
+                               processes.size(), " of ", reported,
+                               " processes (the first is pid ", first.pid(),
+                               "): ", first.collector_status().message(),
+                               Remedy(reason)));
+  }
+  if (!unseen.empty()) {
+    findings_.Add(Topic::kCounts, kDenied,
+                  absl::StrCat(unseen.size(),
+                               " processes are left out, as it may not be "
+                               "seen whether they hold a Python (the first is "
+                               "pid ",
+                               unseen.front()->process->pid(),
+                               "): ", unseen.front()->problem.message(),
+                               Remedy(unseen.front()->problem.code())));
+  }
+}
+
+void Check::Report(MetricSink& sink) {
+  if (failure_.ok()) {
+    if (options_.aggregation == Aggregation::kSum) {
+      ReportSums(sink);
+    } else {
+      ReportSeries(sink);
+    }
+    if (IsEveryProcessKnown()) {
+      sink.Gauge(kCount, static_cast<double>(Matching()), tags_);
+    }
+  }
+  ReportUp(sink);
+  sink.ServiceCheck(kGcReadable, Readable(), tags_,
+                    findings_.Message(Topic::kCounts));
   for (const std::string& warning : warnings_) sink.Warn(warning);
   warnings_.clear();
 }
 
-// Its tags change when the interpreter becomes known, or is another one.
-void Check::UpdateTags(Watched& watched) const {
-  const std::optional<Interpreter>& interpreter = watched.process.interpreter();
-  if (!interpreter || watched.version == interpreter->version()) return;
-  watched.version = interpreter->version();
-  watched.tags = ProcessTags(watched.process);
-}
-
-TagSet Check::ProcessTags(const Process& process) const {
-  std::vector<std::string> tags = tags_.tags();
-  tags.push_back(absl::StrCat("pid:", process.pid()));
-  if (const auto& interpreter = process.interpreter()) {
-    tags.push_back(
-        absl::StrCat("lang_interpreter:", interpreter->implementation()));
-    if (!interpreter->version().empty()) {
-      tags.push_back(absl::StrCat("lang_version:", interpreter->version()));
-    }
-  }
-  return TagSet(std::move(tags));
-}
-
-// Takes the next reading of a process that was chosen again, or begins with a
-// new one.
-void Check::Follow(pid_t pid) {
-  std::optional<uint64_t> known_start;
-  if (const auto found = watched_.find(pid); found != watched_.end()) {
-    Watched& watched = found->second;
-    absl::StatusOr<Reading> reading = watched.process.Read(
-        procfs_, taskstats_ ? &*taskstats_ : nullptr, binaries_);
-    if (reading.ok()) {
-      watched.gauges = ComputeGauges({&watched.last, *reading});
-      watched.last = *std::move(reading);
-      UpdateTags(watched);
-      return;
-    }
-    known_start = watched.process.start_ticks();
-    watched_.erase(found);
-  }
-  absl::StatusOr<Watched> watched = StartWatching(pid, known_start);
-  if (watched.ok()) {
-    watched_.emplace(pid, *std::move(watched));
-  } else if (!absl::IsNotFound(watched.status())) {
-    findings_[watched.status().code()] =
-        absl::StrCat("pid ", pid, " is left out: ", watched.status().message(),
-                     Remedy(watched.status().code()));
+void Check::ReportSeries(MetricSink& sink) const {
+  for (const auto& [pid, watched] : watchlist_.processes()) {
+    if (!watched.is_fresh) continue;
+    SubmitGauges(watched.gauges, watched.tags, sink);
   }
 }
 
-// `known_start` is when the process began that had this pid until now: one that
-// began at the same time is that process, with another program.
-absl::StatusOr<Check::Watched> Check::StartWatching(
-    pid_t pid, std::optional<uint64_t> known_start) {
-  absl::StatusOr<Process> process = Process::Open(procfs_, pid);
-  if (!process.ok()) return process.status();
-  absl::StatusOr<Reading> reading =
-      process->Read(procfs_, taskstats_ ? &*taskstats_ : nullptr, binaries_);
-  if (!reading.ok()) return reading.status();
-
-  const uint64_t start = process->start_ticks();
-  const bool from_birth = start != known_start && BornSinceLastRun(*process);
-  const Reading birth = ReadingAtBirth(start);
-  const Gauges gauges =
-      ComputeGauges({from_birth ? &birth : nullptr, *reading});
-  std::optional<std::string> version;
-  if (process->interpreter()) version = process->interpreter()->version();
-  TagSet tags = ProcessTags(*process);
-  return Watched{.process = *std::move(process),
-                 .version = std::move(version),
-                 .tags = std::move(tags),
-                 .last = *std::move(reading),
-                 .gauges = gauges};
+void Check::ReportSums(MetricSink& sink) const {
+  if (!IsEveryProcessRead()) return;
+  Sums sums;
+  for (const auto& [pid, watched] : watchlist_.processes()) {
+    if (watched.is_fresh) sums.Add(watched.tags, watched.gauges);
+  }
+  for (const auto& [tags, sum] : sums.sums()) {
+    SubmitGauges(sum.gauges, sum.tags, sink);
+    sink.Gauge(kSummed, static_cast<double>(sum.processes), sum.tags);
+  }
 }
 
-// In whole ticks: a process that began in the tick of the last run was not
-// there to be chosen by it.
-bool Check::BornSinceLastRun(const Process& process) const {
-  if (!last_run_boot_ns_) return false;
-  const int64_t tick_ns = 1'000'000'000 / TicksPerSecond();
-  return process.start_ticks() >=
-         static_cast<uint64_t>(*last_run_boot_ns_ / tick_ns);
+void Check::ReportUp(MetricSink& sink) const {
+  if (!failure_.ok()) {
+    // A pid file that is not there is what a program that ended leaves.
+    sink.ServiceCheck(kUp,
+                      absl::IsNotFound(failure_) ? ServiceStatus::kCritical
+                                                 : ServiceStatus::kUnknown,
+                      tags_, std::string(failure_.message()));
+    return;
+  }
+  const ServiceStatus status = Up();
+  std::string message = findings_.Message(Topic::kProcesses);
+  if (options_.thresholds && (status == ServiceStatus::kWarning ||
+                              status == ServiceStatus::kCritical)) {
+    const bool critical = status == ServiceStatus::kCritical;
+    const Range& range =
+        critical ? options_.thresholds->critical : options_.thresholds->warning;
+    message = absl::StrCat(
+        Matching(), " processes match the instance \"", options_.name,
+        "\", which is ", critical ? "critical" : "a warning", " outside of ",
+        range.least, " to ", range.most, message.empty() ? "" : ". ", message);
+  }
+  sink.ServiceCheck(kUp, status, tags_, message);
 }
 
-// Puts together what the processes' collectors came to: the service check, and
-// what there is to warn of.
-void Check::NoteFindings() {
-  absl::btree_map<absl::StatusCode, std::vector<const Process*>> by_reason;
-  for (const auto& [pid, watched] : watched_) {
-    by_reason[watched.process.collector_status().code()].push_back(
-        &watched.process);
+// As in the process check.
+ServiceStatus Check::Up() const {
+  const int64_t count = Matching();
+  ServiceStatus status = ServiceStatus::kOk;
+  if (!options_.thresholds) {
+    if (count == 0) status = ServiceStatus::kCritical;
+  } else if (!IsWithin(options_.thresholds->critical, count)) {
+    status = ServiceStatus::kCritical;
+  } else if (!IsWithin(options_.thresholds->warning, count)) {
+    status = ServiceStatus::kWarning;
   }
-  by_reason.erase(absl::StatusCode::kOk);
-  for (const auto& [reason, processes] : by_reason) {
-    const Process& first = *processes.front();
-    findings_[reason] =
-        reason == absl::StatusCode::kFailedPrecondition
-            ? absl::StrCat(processes.size(), " of ", watched_.size(),
-                           " processes hold no Python and are left out (the "
-                           "first is pid ",
-                           first.pid(), ")")
-            : absl::StrCat("runtime.python.gc.count.* is left out for ",
-                           processes.size(), " of ", watched_.size(),
-                           " processes (the first is pid ", first.pid(),
-                           "): ", first.collector_status().message(),
-                           Remedy(reason));
+  // There may be more of them.
+  if (!IsEveryProcessKnown() && status != ServiceStatus::kOk) {
+    return ServiceStatus::kUnknown;
   }
-  if (watched_.empty()) {
-    findings_[absl::StatusCode::kNotFound] =
-        absl::StrCat("no process matches the instance \"", options_.name, "\"");
-  }
-  for (const auto& [kind, message] : findings_) {
-    if (!warned_.contains(kind)) warnings_.push_back(message);
-  }
-  warned_.clear();
-  for (const auto& [kind, message] : findings_) warned_.insert(kind);
+  return status;
 }
 
 ServiceStatus Check::Readable() const {
-  if (watched_.empty()) return ServiceStatus::kUnknown;
-  return findings_.contains(absl::StatusCode::kPermissionDenied)
-             ? ServiceStatus::kWarning
-             : ServiceStatus::kOk;
+  if (!failure_.ok() || watchlist_.processes().empty()) {
+    return ServiceStatus::kUnknown;
+  }
+  return findings_.Has(Topic::kCounts, kDenied) ? ServiceStatus::kWarning
+                                                : ServiceStatus::kOk;
 }
 
 }  // namespace pycheck

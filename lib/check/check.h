@@ -1,24 +1,20 @@
 #ifndef PYCHECK_LIB_CHECK_CHECK_H_
 #define PYCHECK_LIB_CHECK_CHECK_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/check/findings.h"
+#include "lib/check/watchlist.h"
 #include "lib/config/options.h"
 #include "lib/cpython/binary.h"
-#include "lib/process/process.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
-#include "lib/sample/gauges.h"
+#include "lib/selection/selection.h"
 #include "lib/sink/metric_sink.h"
 #include "lib/sink/tag_set.h"
 
@@ -36,31 +32,31 @@ class Check {
                                       const std::string& default_procfs_path);
 
   // Reads all chosen processes. A process that ends meanwhile is left out. An
-  // error means that they could not be chosen; there is nothing to report then.
+  // error means that they could not be chosen, or, where denied access is not
+  // to be ignored, that some may not be looked at: kPermissionDenied.
   absl::Status Collect();
 
-  // Reports what the last Collect read. A warning is said when its cause comes,
-  // and not again until it has gone.
+  // Reports what the last Collect read, be it that it failed. A warning is said
+  // when its cause comes, and not again until it has gone.
   void Report(MetricSink& sink);
 
  private:
-  struct Watched {
-    Process process;
-    std::optional<std::string> version;  // of the interpreter, as in the tags
-    TagSet tags;
-    Reading last;
-    Gauges gauges;  // of the last reading
-  };
-
   Check(Options options, Procfs procfs);
 
-  void UpdateTags(Watched& watched) const;
-  TagSet ProcessTags(const Process& process) const;
-  void Follow(pid_t pid);
-  absl::StatusOr<Watched> StartWatching(pid_t pid,
-                                        std::optional<uint64_t> known_start);
-  bool BornSinceLastRun(const Process& process) const;
   void NoteFindings();
+  void NoteWaiting();
+  void NoteProcesses();
+  void NoteCounts();
+  std::string NothingMatches() const;
+
+  void ReportSeries(MetricSink& sink) const;
+  void ReportSums(MetricSink& sink) const;
+  void ReportUp(MetricSink& sink) const;
+
+  int64_t Matching() const;
+  bool IsEveryProcessKnown() const;
+  bool IsEveryProcessRead() const;
+  ServiceStatus Up() const;
   ServiceStatus Readable() const;
 
   Options options_;
@@ -68,14 +64,12 @@ class Check {
   TagSet tags_;  // of what concerns the whole instance
   std::optional<Taskstats> taskstats_;
   Binaries binaries_;
-  absl::btree_map<pid_t, Watched> watched_;
-  std::optional<int64_t> last_run_boot_ns_;
-
-  // What the last run found, one message for each kind; what of it is not yet
-  // reported; and the kinds of the run before, which are not said again.
-  absl::btree_map<absl::StatusCode, std::string> findings_;
-  std::vector<std::string> warnings_;
-  absl::btree_set<absl::StatusCode> warned_;
+  Selection selection_;
+  Watchlist watchlist_;
+  std::optional<int64_t> last_run_boot_ns_;  // that left nothing undone
+  absl::Status failure_;                     // to choose, in the last run
+  Findings findings_;
+  std::vector<std::string> warnings_;  // not yet reported
 };
 
 }  // namespace pycheck

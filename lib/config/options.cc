@@ -1,28 +1,26 @@
 #include "lib/config/options.h"
 
-#include <cmath>
-#include <optional>
 #include <string_view>
 #include <utility>
 
-#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "lib/config/nearest.h"
+#include "lib/config/section.h"
 
 namespace pycheck {
 namespace {
 
+// Beside those of ParseCriteria.
 constexpr std::string_view kInstanceOptions[] = {
     "name",
-    "search_string",
-    "exact_match",
-    "pid",
-    "pid_file",
+    "thresholds",
+    "ignore_denied_access",
+    "limit",
+    "aggregation",
+    "tag_by",
     "tags",
     "min_collection_interval",
+    "time_budget",
     // The Agent itself takes these from any instance.
     "loader",
     "service",
@@ -32,206 +30,186 @@ constexpr std::string_view kInstanceOptions[] = {
 };
 constexpr std::string_view kInitConfigOptions[] = {"procfs_path", "service",
                                                    "loader"};
-constexpr std::string_view kSelectors[] = {"search_string", "pid", "pid_file"};
 
-// A compiled expression takes at most this much memory.
-constexpr int64_t kMaxPatternBytes = int64_t{1} << 20;
-
-// At most `limit` bytes of a UTF-8 text, cut between two characters.
-std::string Shortened(std::string text, size_t limit) {
-  if (text.size() <= limit) return text;
-  constexpr unsigned char kContinuationMask = 0xc0;
-  constexpr unsigned char kContinuation = 0x80;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) &
-                       kContinuationMask) == kContinuation) {
-    --limit;
-  }
-  return absl::StrCat(text.substr(0, limit), "...");
-}
-
-constexpr size_t kShownBytes = 77;
-
-// A value as an error shows it: short, whatever it is.
-std::string Shown(const Document& value) {
-  return Shortened(
-      value.dump(-1, ' ', false, Document::error_handler_t::replace),
-      kShownBytes);
-}
-
-// One section of the configuration, with the name that errors give it.
-class Section {
- public:
-  Section(std::string_view name, const Document& document)
-      : name_(name), document_(document) {}
-
-  absl::Status Error(std::string_view option, std::string_view remedy) const {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name_, " option \"", option,
-        "\": ", Shown(document_.at(std::string(option))), " ", remedy));
-  }
-
-  // The option's value; null where it is not given or given as nothing.
-  const Document* Find(std::string_view option) const {
-    const auto found = document_.find(option);
-    return found == document_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  absl::Status CheckKeys(absl::Span<const std::string_view> known) const {
-    if (!document_.is_object()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name_, ": ", Shown(document_),
-                       " is not a set of options; write \"option: value\" "
-                       "lines"));
-    }
-    for (const auto& [key, value] : document_.items()) {
-      if (absl::c_linear_search(known, key)) continue;
-      const std::optional<std::string_view> nearest = NearestWord(key, known);
-      return absl::InvalidArgumentError(absl::StrCat(
-          name_, " option \"", Shortened(key, kShownBytes), "\" is not known; ",
-          nearest
-              ? absl::StrCat("did you mean \"", *nearest, "\"?")
-              : absl::StrCat("the options are ", absl::StrJoin(known, ", "))));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<std::string> String(std::string_view option,
-                                     std::string_view remedy) const {
-    const Document* value = Find(option);
-    if (value == nullptr) return std::string();
-    if (!value->is_string() || value->get_ref<const std::string&>().empty()) {
-      return Error(option, remedy);
-    }
-    return value->get<std::string>();
-  }
-
-  absl::StatusOr<std::vector<std::string>> Strings(
-      std::string_view option, std::string_view remedy) const {
-    std::vector<std::string> strings;
-    const Document* value = Find(option);
-    if (value == nullptr) return strings;
-    if (!value->is_array()) return Error(option, remedy);
-    for (const Document& item : *value) {
-      if (!item.is_string() || item.get_ref<const std::string&>().empty()) {
-        return Error(option, remedy);
-      }
-      strings.push_back(item.get<std::string>());
-    }
-    return strings;
-  }
-
- private:
-  std::string_view name_;
-  const Document& document_;
+// Options of the process check that there is nothing to do for. A configuration
+// that was written for that check is taken with them.
+constexpr std::string_view kUselessInstanceOptions[] = {"try_sudo",
+                                                        "use_oneshot"};
+constexpr std::string_view kUselessInitConfigOptions[] = {
+    "pid_cache_duration",
+    "access_denied_cache_duration",
+    "shared_process_list_cache_duration",
+    "reset_cache_on_process_changes",
 };
 
-absl::StatusOr<pid_t> ParsePid(const Section& instance) {
-  const Document& value = *instance.Find("pid");
-  int64_t number = 0;
-  const bool is_number =
-      value.is_number_integer()
-          ? (number = value.get<int64_t>(), true)
-          : value.is_string() &&
-                absl::SimpleAtoi(value.get_ref<const std::string&>(), &number);
-  constexpr int64_t kPidMax = int64_t{1} << 22;  // proc(5), kernel/pid_max
-  if (!is_number || number <= 0 || number > kPidMax) {
-    return instance.Error("pid",
-                          "is not a process id; write its number, such as "
-                          "pid: 1234");
+constexpr int64_t kMostProcesses = int64_t{1} << 22;
+
+// A run may take this part of the interval.
+constexpr int kBudgetsPerInterval = 5;
+
+constexpr std::string_view kThresholdsRemedy =
+    "is not a set of ranges; write thresholds: {warning: [1, 8], critical: "
+    "[1, 16]}, the least and the greatest number of processes";
+
+absl::StatusOr<Range> ParseRange(const Section& instance,
+                                 const Document& thresholds,
+                                 std::string_view name) {
+  const auto found = thresholds.find(name);
+  if (found == thresholds.end() || found->is_null()) return Range();
+  const auto is_number = [&](size_t i) {
+    return (*found)[i].is_number() && (*found)[i].get<double>() >= 0;
+  };
+  if (!found->is_array() || found->size() != 2 || !is_number(0) ||
+      !is_number(1) || (*found)[0].get<double>() > (*found)[1].get<double>()) {
+    return instance.Error(
+        "thresholds",
+        absl::StrCat("has a range \"", name,
+                     "\" that is not two numbers, the first at most as great "
+                     "as the second; write ",
+                     name, ": [1, 8]"));
   }
-  return static_cast<pid_t>(number);
+  return Range{.least = (*found)[0].get<double>(),
+               .most = (*found)[1].get<double>()};
 }
 
-absl::StatusOr<bool> ParseExactMatch(const Section& instance) {
-  const Document* value = instance.Find("exact_match");
-  if (value == nullptr) return true;
-  if (!value->is_boolean()) {
-    return instance.Error("exact_match",
-                          "is neither true nor false; write one of them, "
-                          "without quotes");
+absl::StatusOr<std::optional<Thresholds>> ParseThresholds(
+    const Section& instance) {
+  const Document* value = instance.Find("thresholds");
+  if (value == nullptr || value->empty()) return std::nullopt;
+  if (!value->is_object()) {
+    return instance.Error("thresholds", kThresholdsRemedy);
   }
-  return value->get<bool>();
-}
-
-absl::StatusOr<Selector> CompilePatterns(
-    const Section& instance, const std::vector<std::string>& patterns) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kMaxPatternBytes);
-  // A command line need not be UTF-8, and must be searched all the same.
-  options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  CommandLineSelector selector;
-  for (const std::string& pattern : patterns) {
-    auto compiled = std::make_shared<const re2::RE2>(pattern, options);
-    if (!compiled->ok()) {
-      return instance.Error(
-          "search_string",
-          absl::StrCat(
-              "holds a pattern that does not compile: ", compiled->error(),
-              ". The syntax is RE2's, which has no lookaround and "
-              "no backreferences"));
+  for (const auto& [key, range] : value->items()) {
+    if (key != "warning" && key != "critical") {
+      return instance.Error("thresholds", kThresholdsRemedy);
     }
-    selector.patterns.push_back(std::move(compiled));
   }
-  return selector;
+  const absl::StatusOr<Range> warning = ParseRange(instance, *value, "warning");
+  if (!warning.ok()) return warning.status();
+  const absl::StatusOr<Range> critical =
+      ParseRange(instance, *value, "critical");
+  if (!critical.ok()) return critical.status();
+  return Thresholds{.warning = *warning, .critical = *critical};
 }
 
-absl::StatusOr<Selector> ParseSearchString(const Section& instance,
-                                           bool exact_match) {
-  absl::StatusOr<std::vector<std::string>> strings = instance.Strings(
-      "search_string",
-      "is not a list of names or patterns; write search_string: [gunicorn]");
-  if (!strings.ok()) return strings.status();
-  if (strings->empty()) {
-    return instance.Error("search_string",
-                          "is empty, so it would match nothing; write "
-                          "search_string: [gunicorn]");
+absl::StatusOr<Aggregation> ParseAggregation(const Section& instance) {
+  const Document* value = instance.Find("aggregation");
+  if (value == nullptr || *value == "per_process") {
+    return Aggregation::kPerProcess;
   }
-  if (exact_match) return NameSelector{*std::move(strings)};
-  return CompilePatterns(instance, *strings);
+  if (*value == "sum") return Aggregation::kSum;
+  return instance.Error("aggregation",
+                        "is not known; it is per_process or sum");
 }
 
-absl::StatusOr<Selector> ParseSelector(const Section& instance) {
-  std::vector<std::string_view> given;
-  for (const std::string_view selector : kSelectors) {
-    if (instance.Find(selector) != nullptr) given.push_back(selector);
+// With a series for each process its pid is a tag whatever is asked for; in a
+// sum it would be one of as many series as there are processes.
+absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
+                                 Aggregation aggregation) {
+  const absl::StatusOr<std::vector<std::string>> names = instance.Strings(
+      "tag_by",
+      "is not a list of pid, ppid, user and command; write tag_by: [user]");
+  if (!names.ok()) return names.status();
+  TagBy tag_by;
+  tag_by.pid = aggregation == Aggregation::kPerProcess;
+  for (const std::string& name : *names) {
+    if (name == "pid" && !tag_by.pid) {
+      return instance.Error("tag_by",
+                            "cannot have pid together with aggregation: sum, "
+                            "where it would leave nothing to sum up; remove "
+                            "one of them");
+    }
+    if (name == "ppid") {
+      tag_by.parent = true;
+    } else if (name == "user") {
+      tag_by.user = true;
+    } else if (name == "command") {
+      tag_by.command = true;
+    } else if (name != "pid") {
+      return instance.Error(
+          "tag_by", absl::StrCat("has \"", name,
+                                 "\", which is not known; there are pid, "
+                                 "ppid, user and command"));
+    }
   }
-  if (given.size() != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "instance: ",
-        given.empty()
-            ? std::string("no option chooses its processes")
-            : absl::StrCat(absl::StrJoin(given, " and "), " are both given"),
-        "; give exactly one of ", absl::StrJoin(kSelectors, ", ")));
-  }
-  const absl::StatusOr<bool> exact_match = ParseExactMatch(instance);
-  if (!exact_match.ok()) return exact_match.status();
-  if (given[0] == "search_string") {
-    return ParseSearchString(instance, *exact_match);
-  }
-  if (given[0] == "pid") {
-    const absl::StatusOr<pid_t> pid = ParsePid(instance);
-    if (!pid.ok()) return pid.status();
-    return PidSelector{*pid};
-  }
-  absl::StatusOr<std::string> path = instance.String(
-      "pid_file", "is not a path; write pid_file: /run/app.pid");
-  if (!path.ok()) return path.status();
-  return PidFileSelector{*std::move(path)};
+  return tag_by;
 }
 
-absl::StatusOr<absl::Duration> ParseInterval(const Section& instance,
-                                             absl::Duration unset) {
-  constexpr std::string_view kOption = "min_collection_interval";
-  const Document* value = instance.Find(kOption);
-  if (value == nullptr) return unset;
-  if (!value->is_number() || !(value->get<double>() > 0) ||
-      !std::isfinite(value->get<double>())) {
-    return instance.Error(kOption,
-                          "is not a number of seconds above zero; write "
-                          "min_collection_interval: 15");
+// What is useless says so, and does no harm.
+void NoteUselessOptions(const Section& section, std::string_view name,
+                        absl::Span<const std::string_view> useless,
+                        std::vector<std::string>& notes) {
+  for (const std::string_view option : useless) {
+    if (section.Find(option) == nullptr) continue;
+    notes.push_back(absl::StrCat(name, " option \"", option,
+                                 "\" belongs to the process check and has no "
+                                 "effect here; remove it"));
   }
-  return absl::Seconds(value->get<double>());
+}
+
+absl::Status CheckKeys(const Section& init_config, const Section& instance,
+                       std::vector<std::string>& notes) {
+  absl::Status status =
+      init_config.CheckKeys(kInitConfigOptions, kUselessInitConfigOptions);
+  if (!status.ok()) return status;
+  std::vector<std::string_view> known(std::begin(kInstanceOptions),
+                                      std::end(kInstanceOptions));
+  known.insert(known.begin() + 1, CriteriaOptions().begin(),
+               CriteriaOptions().end());
+  status = instance.CheckKeys(known, kUselessInstanceOptions);
+  if (!status.ok()) return status;
+  NoteUselessOptions(init_config, "init_config", kUselessInitConfigOptions,
+                     notes);
+  NoteUselessOptions(instance, "instance", kUselessInstanceOptions, notes);
+  return absl::OkStatus();
+}
+
+// What says how the processes that were chosen are reported.
+absl::Status ParseReporting(const Section& instance, Options& options) {
+  const absl::StatusOr<std::optional<Thresholds>> thresholds =
+      ParseThresholds(instance);
+  if (!thresholds.ok()) return thresholds.status();
+  options.thresholds = *thresholds;
+
+  const absl::StatusOr<bool> ignore =
+      instance.Flag("ignore_denied_access", options.ignore_denied_access);
+  if (!ignore.ok()) return ignore.status();
+  options.ignore_denied_access = *ignore;
+
+  const absl::StatusOr<Aggregation> aggregation = ParseAggregation(instance);
+  if (!aggregation.ok()) return aggregation.status();
+  options.aggregation = *aggregation;
+
+  const absl::StatusOr<TagBy> tag_by =
+      ParseTagBy(instance, options.aggregation);
+  if (!tag_by.ok()) return tag_by.status();
+  options.tag_by = *tag_by;
+
+  absl::StatusOr<std::vector<std::string>> tags = instance.Strings(
+      "tags", R"(is not a list of tags; write tags: ["env:prod", "team:web"])");
+  if (!tags.ok()) return tags.status();
+  options.tags = *std::move(tags);
+  return absl::OkStatus();
+}
+
+// What a run may cost.
+absl::Status ParseLimits(const Section& instance, Options& options) {
+  const absl::StatusOr<int64_t> limit = instance.Number(
+      "limit", options.limit, kMostProcesses,
+      "is not a number of processes above zero; write limit: 5000");
+  if (!limit.ok()) return limit.status();
+  options.limit = *limit;
+
+  const absl::StatusOr<absl::Duration> interval = instance.Seconds(
+      "min_collection_interval", options.min_collection_interval);
+  if (!interval.ok()) return interval.status();
+  options.min_collection_interval = *interval;
+
+  const absl::StatusOr<absl::Duration> budget =
+      instance.Seconds("time_budget", *interval / kBudgetsPerInterval);
+  if (!budget.ok()) return budget.status();
+  options.time_budget = *budget;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -242,14 +220,12 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
   const Section init_config("init_config", init_config_document.is_null()
                                                ? nothing
                                                : init_config_document);
-  absl::Status keys = init_config.CheckKeys(kInitConfigOptions);
-  if (!keys.ok()) return keys;
   const Section instance(
       "instance", instance_document.is_null() ? nothing : instance_document);
-  keys = instance.CheckKeys(kInstanceOptions);
-  if (!keys.ok()) return keys;
-
   Options options;
+  absl::Status status = CheckKeys(init_config, instance, options.notes);
+  if (!status.ok()) return status;
+
   absl::StatusOr<std::string> name = instance.String(
       "name",
       "is not a name; write name: my-app (with quotes around a number)");
@@ -261,19 +237,14 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
   }
   options.name = *std::move(name);
 
-  absl::StatusOr<Selector> selector = ParseSelector(instance);
-  if (!selector.ok()) return selector.status();
-  options.selector = *std::move(selector);
+  absl::StatusOr<Criteria> criteria = ParseCriteria(instance);
+  if (!criteria.ok()) return criteria.status();
+  options.criteria = *std::move(criteria);
 
-  absl::StatusOr<std::vector<std::string>> tags = instance.Strings(
-      "tags", R"(is not a list of tags; write tags: ["env:prod", "team:web"])");
-  if (!tags.ok()) return tags.status();
-  options.tags = *std::move(tags);
-
-  const absl::StatusOr<absl::Duration> interval =
-      ParseInterval(instance, options.min_collection_interval);
-  if (!interval.ok()) return interval.status();
-  options.min_collection_interval = *interval;
+  status = ParseReporting(instance, options);
+  if (!status.ok()) return status;
+  status = ParseLimits(instance, options);
+  if (!status.ok()) return status;
 
   absl::StatusOr<std::string> procfs_path = init_config.String(
       "procfs_path", "is not a path; write procfs_path: /host/proc");

@@ -1,44 +1,59 @@
 #ifndef PYCHECK_LIB_CONFIG_OPTIONS_H_
 #define PYCHECK_LIB_CONFIG_OPTIONS_H_
 
-#include <sys/types.h>
-
-#include <memory>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/config/criteria.h"
 #include "lib/config/document.h"
-#include "re2/re2.h"
 
 namespace pycheck {
 
-// How an instance chooses its processes; the meanings are those of Datadog's
-// process check.
-struct PidSelector {
-  pid_t pid;
+// How many processes there should be. The defaults of each range hold when the
+// other one is given.
+struct Range {
+  double least = 1;
+  double most = std::numeric_limits<double>::infinity();
 };
-struct PidFileSelector {
-  std::string path;
+struct Thresholds {
+  Range warning;
+  Range critical;
 };
-struct NameSelector {  // the process's name is one of these
-  std::vector<std::string> names;
+
+enum class Aggregation {
+  kPerProcess,  // a series for each process
+  kSum,         // one for all processes with the same tags
 };
-struct CommandLineSelector {  // one of these is found in the command line
-  std::vector<std::shared_ptr<const re2::RE2>> patterns;
+
+// What of a process becomes a tag.
+struct TagBy {
+  bool pid = true;
+  bool parent = false;
+  bool user = false;
+  bool command = false;
 };
-using Selector = std::variant<PidSelector, PidFileSelector, NameSelector,
-                              CommandLineSelector>;
 
 // One instance of conf.yaml together with its init_config.
 struct Options {
   std::string name;
-  Selector selector;
+  Criteria criteria;
+  std::optional<Thresholds> thresholds;
+  bool ignore_denied_access = true;
+  int64_t limit = 5000;  // how many processes are watched
+  Aggregation aggregation = Aggregation::kPerProcess;
+  TagBy tag_by;
   std::vector<std::string> tags;
   absl::Duration min_collection_interval = absl::Seconds(15);
-  std::string procfs_path;  // empty: not configured
+  absl::Duration time_budget;  // of one run
+  std::string procfs_path;     // empty: not configured
+
+  // What the person who wrote the file should know though it is no mistake.
+  std::vector<std::string> notes;
 };
 
 // Reads and checks both. An error is kInvalidArgument, and its message, for the

@@ -73,6 +73,11 @@ absl::StatusOr<std::optional<GcCounts>> Collector::TryRead(const Procfs& procfs,
   return *counts;
 }
 
+void Collector::Release() {
+  interpreter_.reset();
+  memory_.reset();
+}
+
 bool Collector::IsSearchDue(uint64_t size_pages) {
   if (fruitless_searches_ == 0) return true;
   const int wait = 1 << std::min(fruitless_searches_ - 1, 16);

@@ -36,6 +36,10 @@ class Collector {
                                                uint64_t size_pages,
                                                Binaries& binaries);
 
+  // Closes the process's memory, and forgets what was found in it, until the
+  // next reading.
+  void Release();
+
   // What the last reading came to.
   const absl::Status& status() const { return status_; }
 

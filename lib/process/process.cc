@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -14,18 +15,16 @@
 namespace pycheck {
 namespace {
 
-// Both files are one line of numbers; a comm adds at most 64 bytes.
-constexpr size_t kStatSize = 2048;
-
-absl::StatusOr<Stat> ReadStat(int fd, std::array<char, kStatSize>& buffer) {
-  const absl::StatusOr<std::string_view> text =
-      ReadFromStart(fd, absl::MakeSpan(buffer), "stat");
-  if (!text.ok()) return text.status();
-  absl::StatusOr<Stat> stat = ParseStat(*text);
-  if (stat.ok() && (stat->state == 'Z' || stat->state == 'X')) {
+absl::StatusOr<Stat> ReadLivingStat(int fd, StatBuffer& buffer) {
+  absl::StatusOr<Stat> stat = ReadStat(fd, buffer);
+  if (stat.ok() && HasEnded(*stat)) {
     return absl::NotFoundError("the process has ended");
   }
   return stat;
+}
+
+absl::Status AnotherProgram() {
+  return absl::NotFoundError("the process has executed another program");
 }
 
 absl::StatusOr<Statm> ReadStatm(int fd) {
@@ -56,36 +55,72 @@ absl::Status CheckIsThreadGroup(const Procfs& procfs, pid_t pid) {
 }  // namespace
 
 absl::StatusOr<Process> Process::Open(const Procfs& procfs, pid_t pid) {
-  absl::StatusOr<UniqueFd> stat = OpenFile(procfs.ProcessPath(pid, "stat"));
+  Process process(pid);
+  const absl::StatusOr<Stat> stat = process.OpenFiles(procfs);
   if (!stat.ok()) return stat.status();
-  absl::StatusOr<UniqueFd> statm = OpenFile(procfs.ProcessPath(pid, "statm"));
-  if (!statm.ok()) return statm.status();
-  Process process(pid, *std::move(stat), *std::move(statm));
-  // Read last: that the first descriptor still answers proves that both are
-  // the same process's.
-  std::array<char, kStatSize> buffer;
-  const absl::StatusOr<Stat> parsed = ReadStat(process.stat_.get(), buffer);
-  if (!parsed.ok()) return parsed.status();
-  process.start_ticks_ = parsed->start_ticks;
-  process.start_stack_ = parsed->start_stack;
+  process.start_ticks_ = stat->start_ticks;
+  process.start_stack_ = stat->start_stack;
   const absl::Status leader = CheckIsThreadGroup(procfs, pid);
   if (!leader.ok()) return leader;
   return process;
 }
 
-absl::StatusOr<Reading> Process::Read(const Procfs& procfs,
-                                      Taskstats* taskstats,
-                                      Binaries& binaries) {
+// Gives what stat says when both files are open.
+absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
+  absl::StatusOr<UniqueFd> stat = OpenFile(procfs.ProcessPath(pid_, "stat"));
+  if (!stat.ok()) return stat.status();
+  absl::StatusOr<UniqueFd> statm = OpenFile(procfs.ProcessPath(pid_, "statm"));
+  if (!statm.ok()) return statm.status();
+  // Read last: that the first descriptor still answers proves that both are
+  // the same process's.
+  StatBuffer buffer;
+  absl::StatusOr<Stat> parsed = ReadLivingStat(stat->get(), buffer);
+  if (!parsed.ok()) return parsed.status();
+  stat_ = *std::move(stat);
+  statm_ = *std::move(statm);
+  parsed->comm = {};  // it is a view into what ends here
+  return parsed;
+}
+
+absl::Status Process::Reopen(const Procfs& procfs) {
+  const absl::StatusOr<Stat> stat = OpenFiles(procfs);
+  if (!stat.ok()) return stat.status();
+  if (stat->start_ticks != start_ticks_) {
+    return absl::NotFoundError("the process has ended, and another has its id");
+  }
+  return stat->start_stack == start_stack_ ? absl::OkStatus()
+                                           : AnotherProgram();
+}
+
+void Process::Release() {
+  stat_ = UniqueFd();
+  statm_ = UniqueFd();
+  collector_.Release();
+}
+
+absl::StatusOr<Reading> Process::Read(const Sources& sources) {
+  const Procfs& procfs = sources.procfs;
+  if (is_released()) {
+    const absl::Status opened = Reopen(procfs);
+    if (!opened.ok()) return opened;
+  }
   Reading reading;
-  const absl::StatusOr<ContextSwitches> switches =
-      ReadSwitches(procfs, taskstats);
-  if (switches.ok()) reading.switches = *switches;
   const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
   if (!statm.ok()) return statm.status();
-  const auto gc_counts =
-      collector_.Read(procfs, pid_, statm->size_pages, binaries);
-  if (gc_counts.ok()) reading.gc_counts = *gc_counts;
   reading.resident_bytes = statm->resident_pages * PageSize();
+  const auto gc_counts =
+      collector_.Read(procfs, pid_, statm->size_pages, sources.binaries);
+  if (gc_counts.ok()) reading.gc_counts = *gc_counts;
+  if (absl::IsFailedPrecondition(gc_counts.status())) {
+    Release();
+    return gc_counts.status();
+  }
+  const absl::StatusOr<ContextSwitches> switches = ReadSwitches(sources);
+  if (switches.ok()) reading.switches = *switches;
+  if (sources.user) {
+    const absl::StatusOr<uid_t> user = ReadUser(procfs, pid_);
+    if (user.ok()) reading.user = *user;
+  }
 
   // The time and what is divided by it are read together.
   reading.boot_ns = BootNanoseconds();
@@ -97,23 +132,32 @@ absl::StatusOr<Reading> Process::Read(const Procfs& procfs,
   // all the while, also for what was asked by pid. As the stack is where it was
   // before the memory was opened, that is this program's. (A child of vfork(2)
   // has its parent's memory until it executes a program.)
-  std::array<char, kStatSize> buffer;
-  const absl::StatusOr<Stat> stat = ReadStat(stat_.get(), buffer);
+  StatBuffer buffer;
+  const absl::StatusOr<Stat> stat = ReadLivingStat(stat_.get(), buffer);
   if (!stat.ok()) return stat.status();
   if (absl::IsNotFound(gc_counts.status())) return gc_counts.status();
-  if (stat->start_stack != start_stack_) {
-    return absl::NotFoundError("the process has executed another program");
-  }
+  if (stat->start_stack != start_stack_) return AnotherProgram();
   reading.user_ticks = stat->user_ticks;
   reading.system_ticks = stat->system_ticks;
   reading.thread_count = stat->thread_count;
+  reading.parent = stat->parent;
+  reading.comm = stat->comm;
   return reading;
 }
 
-absl::StatusOr<ContextSwitches> Process::ReadSwitches(const Procfs& procfs,
-                                                      Taskstats* taskstats) {
-  if (taskstats != nullptr) return taskstats->Query(pid_);
-  return thread_switches_.Read(procfs, pid_);
+absl::StatusOr<ContextSwitches> Process::ReadSwitches(const Sources& sources) {
+  if (sources.taskstats != nullptr) return sources.taskstats->Query(pid_);
+  return thread_switches_.Read(sources.procfs, pid_);
+}
+
+absl::StatusOr<std::string> Process::ReadName(const Procfs& procfs) const {
+  absl::StatusOr<std::string> name = ReadProcessName(procfs, pid_);
+  if (!name.ok()) return name.status();
+  // As this still answers, it is this process's name.
+  StatBuffer buffer;
+  const absl::StatusOr<Stat> stat = ReadLivingStat(stat_.get(), buffer);
+  if (!stat.ok()) return stat.status();
+  return name;
 }
 
 }  // namespace pycheck

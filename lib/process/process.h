@@ -5,34 +5,54 @@
 
 #include <cstdint>
 #include <optional>
-#include <utility>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "lib/base/unique_fd.h"
 #include "lib/process/collector.h"
 #include "lib/process/reading.h"
 #include "lib/procfs/procfs.h"
+#include "lib/procfs/stat.h"
 #include "lib/procfs/taskstats.h"
 #include "lib/procfs/thread_switches.h"
 
 namespace pycheck {
 
+// Where processes are read from.
+struct Sources {
+  const Procfs& procfs;
+  // Null: context switches come from the threads' files. Its pids must be those
+  // of `procfs`.
+  Taskstats* taskstats;
+  // What is known of the files that processes run; it learns.
+  Binaries& binaries;
+  bool user;  // whether a reading has it
+};
+
 // One process, with its files of /proc held open: a descriptor stays bound to
 // the process it was opened for, so nothing here ever answers for a later
-// process with the same pid. Not thread-safe.
+// process with the same pid. One that holds no Python keeps no files open. Not
+// thread-safe.
 class Process {
  public:
   // kNotFound when there is no such process, or only what is left of one;
   // kInvalidArgument when `pid` is the id of a thread and not of a process.
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 
-  // Reads the process now. `taskstats` may be null: then context switches come
-  // from the threads' files. Its pids must be those of `procfs`. `binaries` is
-  // what is known of the files that processes run, and learns.
-  //   kNotFound  the process has ended, or has executed another program: what
-  //              was known of it no longer holds
-  absl::StatusOr<Reading> Read(const Procfs& procfs, Taskstats* taskstats,
-                               Binaries& binaries);
+  // Reads the process now.
+  //   kNotFound            the process has ended, or has executed another
+  //                        program: what was known of it no longer holds
+  //   kFailedPrecondition  there is no Python in it, as far as is known: it is
+  //                        looked for again at some of the next readings
+  absl::StatusOr<Reading> Read(const Sources& sources);
+
+  // Closes its files until it is read again.
+  void Release();
+  bool is_released() const { return !stat_.valid(); }
+
+  // The process's name, as ReadProcessName gives it; kNotFound when it has
+  // ended.
+  absl::StatusOr<std::string> ReadName(const Procfs& procfs) const;
 
   pid_t pid() const { return pid_; }
 
@@ -48,11 +68,11 @@ class Process {
   }
 
  private:
-  Process(pid_t pid, UniqueFd stat, UniqueFd statm)
-      : pid_(pid), stat_(std::move(stat)), statm_(std::move(statm)) {}
+  explicit Process(pid_t pid) : pid_(pid) {}
 
-  absl::StatusOr<ContextSwitches> ReadSwitches(const Procfs& procfs,
-                                               Taskstats* taskstats);
+  absl::StatusOr<Stat> OpenFiles(const Procfs& procfs);
+  absl::Status Reopen(const Procfs& procfs);
+  absl::StatusOr<ContextSwitches> ReadSwitches(const Sources& sources);
 
   pid_t pid_;
   uint64_t start_ticks_ = 0;

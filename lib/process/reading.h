@@ -1,8 +1,11 @@
 #ifndef PYCHECK_LIB_PROCESS_READING_H_
 #define PYCHECK_LIB_PROCESS_READING_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "lib/cpython/generations.h"
 #include "lib/procfs/status.h"
@@ -20,6 +23,9 @@ struct Reading {
   uint64_t resident_bytes = 0;              // proc_pid_statm(5), resident
   int64_t thread_count = 0;                 // proc_pid_stat(5), num_threads
   std::optional<GcCounts> gc_counts;        // the interpreter's memory
+  pid_t parent = 0;                         // proc_pid_stat(5), ppid
+  std::string comm;                         // proc_pid_stat(5), comm
+  std::optional<uid_t> user;                // proc_pid_status(5), if asked for
 };
 
 }  // namespace pycheck

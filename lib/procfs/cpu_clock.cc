@@ -1,6 +1,5 @@
 #include "lib/procfs/cpu_clock.h"
 
-#include <cerrno>
 #include <ctime>
 
 #include "absl/status/status.h"
@@ -13,15 +12,20 @@ int64_t ToNanoseconds(const timespec& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+// What clock_getcpuclockid(3) gives, which asks the kernel whether there is such
+// a process, and so does reading the clock. The kernel's interface: the pid's
+// complement, above the bits of a process's clock that counts scheduled time.
+clockid_t ClockOf(pid_t pid) {
+  constexpr clockid_t kScheduledTime = 2;
+  return static_cast<clockid_t>(~static_cast<uint32_t>(pid) << 3U) |
+         kScheduledTime;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> ProcessCpuNanoseconds(pid_t pid) {
-  clockid_t clock;
   timespec time;
-  // clock_getcpuclockid returns its error; a process that has gone between the
-  // two calls makes the clock invalid.
-  if (clock_getcpuclockid(pid, &clock) != 0 ||
-      clock_gettime(clock, &time) != 0) {
+  if (clock_gettime(ClockOf(pid), &time) != 0) {
     return absl::NotFoundError(absl::StrCat("no CPU clock of pid ", pid));
   }
   return ToNanoseconds(time);

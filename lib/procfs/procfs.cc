@@ -2,18 +2,20 @@
 
 #include <dirent.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/procfs/stat.h"
@@ -35,14 +37,30 @@ bool NamesOnePidNamespace(const std::string& root) {
   return ids && !ids->empty() && !absl::StrContains(*ids, '\t');
 }
 
-absl::StatusOr<std::string_view> ReadProcessFile(const Procfs& procfs,
-                                                 pid_t pid,
-                                                 std::string_view file,
-                                                 absl::Span<char> buffer) {
-  const std::string path = procfs.ProcessPath(pid, file);
-  const absl::StatusOr<UniqueFd> fd = OpenFile(path);
-  if (!fd.ok()) return fd.status();
-  return ReadFromStart(fd->get(), buffer, path);
+// Arguments end with a NUL. In a title that a process has written over them a
+// space may be all that there is between words.
+std::string_view FirstArgument(std::string_view arguments) {
+  const bool is_title =
+      !absl::ConsumeSuffix(&arguments, std::string_view("", 1)) ||
+      arguments.find('\0') == std::string_view::npos;
+  return arguments.substr(0, arguments.find(is_title ? ' ' : '\0'));
+}
+
+// Calls `use` for each entry of a directory whose name is a number.
+absl::Status ForEachNumber(const std::string& directory,
+                           absl::FunctionRef<void(pid_t, uint64_t inode)> use) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(directory.c_str()),
+                                                   closedir);
+  if (!stream) {
+    return ErrnoStatus(errno, absl::StrCat("cannot list ", directory));
+  }
+  // One thread reads this stream, for which readdir is safe.
+  while (const dirent* entry =
+             readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
+    pid_t id;
+    if (absl::SimpleAtoi(entry->d_name, &id)) use(id, entry->d_ino);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -65,56 +83,65 @@ std::string Procfs::ProcessPath(pid_t pid, std::string_view file) const {
   return absl::StrCat(root_, "/", pid, "/", file);
 }
 
-absl::StatusOr<std::vector<pid_t>> Procfs::ListPids() const {
-  return ListIds(root_);
+absl::StatusOr<std::vector<ListedProcess>> Procfs::ListProcesses() const {
+  std::vector<ListedProcess> processes;
+  absl::Status status = ForEachNumber(root_, [&](pid_t pid, uint64_t inode) {
+    processes.push_back({.pid = pid, .inode = inode});
+  });
+  if (!status.ok()) return status;
+  return processes;
+}
+
+absl::StatusOr<uint64_t> Procfs::ReadInode(pid_t pid) const {
+  const std::string path = ProcessPath(pid);
+  struct stat directory;
+  if (stat(path.c_str(), &directory) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot look at ", path));
+  }
+  return directory.st_ino;
 }
 
 absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(directory.c_str()),
-                                                   closedir);
-  if (!stream) {
-    return ErrnoStatus(errno, absl::StrCat("cannot list ", directory));
-  }
   std::vector<pid_t> ids;
-  // One thread reads this stream, for which readdir is safe.
-  while (const dirent* entry =
-             readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
-    pid_t id;
-    if (absl::SimpleAtoi(entry->d_name, &id)) ids.push_back(id);
-  }
+  absl::Status status = ForEachNumber(
+      directory, [&](pid_t id, uint64_t /*inode*/) { ids.push_back(id); });
+  if (!status.ok()) return status;
   return ids;
 }
 
 absl::StatusOr<std::string> ReadCommandLine(const Procfs& procfs, pid_t pid) {
-  std::string line(kMaxCommandLine, '\0');
-  const absl::StatusOr<std::string_view> text =
-      ReadProcessFile(procfs, pid, "cmdline", absl::MakeSpan(line));
+  absl::StatusOr<std::string> text =
+      ReadFileStart(procfs.ProcessPath(pid, "cmdline"), kMaxCommandLine);
   if (!text.ok()) return text.status();
-  line.resize(text->size());
+  std::string& line = *text;
   // Arguments end with a NUL; setproctitle leaves a run of them behind.
   line.erase(line.find_last_not_of('\0') + 1);
   std::replace(line.begin(), line.end(), '\0', ' ');
-  return line;
+  return text;
 }
 
 absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid) {
-  std::array<char, 4096> buffer;
-  const absl::StatusOr<std::string_view> text =
-      ReadProcessFile(procfs, pid, "stat", absl::MakeSpan(buffer));
-  if (!text.ok()) return text.status();
-  const absl::StatusOr<Stat> stat = ParseStat(*text);
+  StatBuffer buffer;
+  const absl::StatusOr<Stat> stat = ReadStat(procfs, pid, buffer);
   if (!stat.ok()) return stat.status();
   std::string comm(stat->comm);
   if (comm.size() < kMaxComm) return comm;
 
-  const absl::StatusOr<std::string_view> arguments =
-      ReadProcessFile(procfs, pid, "cmdline", absl::MakeSpan(buffer));
-  if (arguments.ok()) {
-    std::string_view first = arguments->substr(0, arguments->find('\0'));
-    first.remove_prefix(first.rfind('/') + 1);
-    if (absl::StartsWith(first, comm)) return std::string(first);
-  }
-  return comm;
+  constexpr size_t kLongest = 4096;
+  const absl::StatusOr<std::string> arguments =
+      ReadFileStart(procfs.ProcessPath(pid, "cmdline"), kLongest);
+  if (!arguments.ok()) return comm;
+  std::string_view first = FirstArgument(*arguments);
+  first.remove_prefix(first.rfind('/') + 1);
+  return absl::StartsWith(first, comm) ? std::string(first) : comm;
+}
+
+absl::StatusOr<uid_t> ReadUser(const Procfs& procfs, pid_t pid) {
+  constexpr size_t kLongest = size_t{64} << 10;
+  const absl::StatusOr<std::string> text =
+      ReadWholeFile(procfs.ProcessPath(pid, "status"), kLongest);
+  if (!text.ok()) return text.status();
+  return ParseRealUser(*text);
 }
 
 }  // namespace pycheck

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,15 @@
 #include "absl/status/statusor.h"
 
 namespace pycheck {
+
+// A process as procfs lists it.
+struct ListedProcess {
+  pid_t pid;
+  // Of its directory. The kernel binds that to the process, and gives one that
+  // gets the same pid later another; a process may get another one too, when
+  // the kernel has had to forget the directory.
+  uint64_t inode;
+};
 
 // A mount of procfs: this machine's own at /proc, or, in a container, the
 // host's, often at /host/proc. Immutable: any thread may use it.
@@ -22,8 +32,11 @@ class Procfs {
   // The path of a process's directory, or of `file` in it.
   std::string ProcessPath(pid_t pid, std::string_view file = "") const;
 
-  // The ids of all processes, in no order.
-  absl::StatusOr<std::vector<pid_t>> ListPids() const;
+  // All processes, in no order.
+  absl::StatusOr<std::vector<ListedProcess>> ListProcesses() const;
+
+  // What ListProcesses gives as the inode of the process that has this pid now.
+  absl::StatusOr<uint64_t> ReadInode(pid_t pid) const;
 
   // Whether its pids are those of the caller's own pid namespace, so that a
   // system call that takes a pid means the same process. Known to be so when
@@ -47,13 +60,19 @@ absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory);
 // The process's arguments with a space between them, from its
 // /proc/PID/cmdline, proc_pid_cmdline(5), cut at kMaxCommandLine bytes. World-
 // readable. A process may rewrite it. Empty for a kernel thread or a zombie.
-inline constexpr size_t kMaxCommandLine = size_t{64} << 10;
+// (The kernel lets a command line and its environment take a quarter of the
+// stack's limit, and 6 MiB at most.)
+inline constexpr size_t kMaxCommandLine = size_t{6} << 20;
 absl::StatusOr<std::string> ReadCommandLine(const Procfs& procfs, pid_t pid);
 
 // The process's name as psutil and the process check give it: comm, or where
-// the kernel cut that at 15 bytes, the base name of the first argument that
+// the kernel cut that at 15 bytes, the base name of the first argument, if that
 // begins with it.
 absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid);
+
+// The user of the process: the real user id of its /proc/PID/status,
+// proc_pid_status(5). World-readable.
+absl::StatusOr<uid_t> ReadUser(const Procfs& procfs, pid_t pid);
 
 }  // namespace pycheck
 

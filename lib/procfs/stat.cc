@@ -6,16 +6,20 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/span.h"
+#include "lib/base/file.h"
 
 namespace pycheck {
 namespace {
 
 // Field numbers of proc_pid_stat(5).
 constexpr int kState = 3;
+constexpr int kParent = 4;
 constexpr int kUserTime = 14;
 constexpr int kSystemTime = 15;
 constexpr int kThreadCount = 20;
 constexpr int kStartTime = 22;
+constexpr int kSize = 23;
 constexpr int kStartStack = 28;
 
 absl::Status Malformed(std::string_view why) {
@@ -43,6 +47,9 @@ absl::StatusOr<Stat> ParseStat(std::string_view text) {
         ok = value.size() == 1;
         if (ok) stat.state = value[0];
         break;
+      case kParent:
+        ok = absl::SimpleAtoi(value, &stat.parent);
+        break;
       case kUserTime:
         ok = absl::SimpleAtoi(value, &stat.user_ticks);
         break;
@@ -55,6 +62,9 @@ absl::StatusOr<Stat> ParseStat(std::string_view text) {
       case kStartTime:
         ok = absl::SimpleAtoi(value, &stat.start_ticks);
         break;
+      case kSize:
+        ok = absl::SimpleAtoi(value, &stat.size_bytes);
+        break;
       case kStartStack:
         ok = absl::SimpleAtoi(value, &stat.start_stack);
         if (ok) return stat;
@@ -66,6 +76,20 @@ absl::StatusOr<Stat> ParseStat(std::string_view text) {
     ++field;
   }
   return Malformed(absl::StrCat("ends before field ", kStartStack));
+}
+
+absl::StatusOr<Stat> ReadStat(int fd, StatBuffer& buffer) {
+  const absl::StatusOr<std::string_view> text =
+      ReadFromStart(fd, absl::MakeSpan(buffer), "stat");
+  if (!text.ok()) return text.status();
+  return ParseStat(*text);
+}
+
+absl::StatusOr<Stat> ReadStat(const Procfs& procfs, pid_t pid,
+                              StatBuffer& buffer) {
+  const absl::StatusOr<UniqueFd> fd = OpenFile(procfs.ProcessPath(pid, "stat"));
+  if (!fd.ok()) return fd.status();
+  return ReadStat(fd->get(), buffer);
 }
 
 int64_t TicksPerSecond() {

@@ -33,4 +33,13 @@ absl::StatusOr<ContextSwitches> ParseThreadContextSwitches(
   return switches;
 }
 
+absl::StatusOr<uid_t> ParseRealUser(std::string_view text) {
+  const auto ids = FindStatusField(text, "Uid");
+  uid_t user;
+  if (!ids || !absl::SimpleAtoi(ids->substr(0, ids->find('\t')), &user)) {
+    return absl::InvalidArgumentError("malformed status: no user id in it");
+  }
+  return user;
+}
+
 }  // namespace pycheck

@@ -1,6 +1,8 @@
 #ifndef PYCHECK_LIB_PROCFS_STATUS_H_
 #define PYCHECK_LIB_PROCFS_STATUS_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -24,6 +26,9 @@ std::optional<std::string_view> FindStatusField(std::string_view text,
 // those of its main thread only.)
 absl::StatusOr<ContextSwitches> ParseThreadContextSwitches(
     std::string_view text);
+
+// The real user id; kInvalidArgument when it is missing.
+absl::StatusOr<uid_t> ParseRealUser(std::string_view text);
 
 }  // namespace pycheck
 

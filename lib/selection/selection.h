@@ -3,20 +3,112 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "lib/config/options.h"
+#include "lib/base/deadline.h"
+#include "lib/config/criteria.h"
 #include "lib/procfs/procfs.h"
+#include "lib/selection/matcher.h"
 
 namespace pycheck {
 
-// The ids of the processes that a selector chooses now, in ascending order.
-// That a process has ended is no error: it is not chosen, or found out later.
-// A pid file that cannot be read or holds no pid is one, which names the file
-// and the remedy.
-absl::StatusOr<std::vector<pid_t>> SelectPids(const Selector& selector,
-                                              const Procfs& procfs);
+// A process that the criteria choose.
+struct Chosen {
+  pid_t pid;
+  // As Procfs::ListProcesses gives it, of the process that was judged; 0 where
+  // the pid was given and not looked for.
+  uint64_t inode;
+  // Whether it may be otherwise than at the last run: another program, or what
+  // it says of itself.
+  bool may_have_changed;
+};
+
+// The processes that an instance is about, kept up to date from run to run at a
+// cost that is small where nothing happens.
+//
+// A process is judged when it is first seen, and again only when the verdict
+// may have changed. Its inode tells a new process with an old pid. As for
+// executing another program, taking another name, command line or user: for
+// all of that a process has to run, so the verdict stands as long as the
+// process's CPU clock does. Where that cannot be read (pids of another pid
+// namespace) it stands for as long as the process was known before, and at
+// most for kLongestStand, as does that a process may not be looked at. Its
+// descent changes without its doing: its parent is asked for again when the one
+// that was known has ended.
+//
+// Not thread-safe.
+class Selection {
+ public:
+  static constexpr int64_t kLongestStand = 120'000'000'000;  // nanoseconds
+
+  explicit Selection(Criteria criteria) : matcher_(std::move(criteria)) {}
+
+  // Looks at the processes that there are now. When `deadline` has passed, what
+  // is not yet judged waits for the next run; the longest waiting come first,
+  // and one is judged in any case, so that none waits for ever. One that was
+  // judged before is taken as it was then. An error means that nothing is
+  // known: those of Matcher::Prepare, and that procfs cannot be listed.
+  absl::Status Update(const Procfs& procfs, const Deadline& deadline);
+
+  // By their pids, ascending. They may have ended since.
+  const std::vector<Chosen>& chosen() const { return chosen_; }
+
+  // How many processes wait to be judged; why, where it is not the deadline.
+  size_t waiting() const { return waiting_; }
+  const absl::Status& obstacle() const { return obstacle_; }
+
+  // How many could not be judged for lack of rights, and what was said of one.
+  int denied() const { return denied_; }
+  const absl::Status& denial() const { return denial_; }
+
+ private:
+  struct Known {
+    uint64_t inode = 0;  // 0: not looked for
+    uint64_t listed_in_run = 0;
+    int64_t first_seen_ns = 0;
+    int64_t judged_ns = 0;          // 0: never
+    std::optional<int64_t> cpu_ns;  // its CPU clock, before it was judged
+    Verdict verdict;
+    bool judged_now = false;  // in this run
+    bool denied = false;
+  };
+
+  // Where a process comes from, where that matters.
+  struct Descent {
+    pid_t parent = 0;
+    uint64_t parent_inode = 0;  // 0: it is not there
+    bool ended = false;
+    std::optional<bool> from_selected;  // found out anew in each run
+  };
+
+  void List(const std::vector<ListedProcess>& processes, const Procfs& procfs);
+  bool Stands(const Known& known, std::optional<int64_t> cpu_ns) const;
+  void JudgeWaiting(const Procfs& procfs, const Deadline& deadline);
+  absl::Status Judge(const Procfs& procfs, pid_t pid, Known& known);
+  void UpdateDescents(const Procfs& procfs);
+  void ReadDescent(const Procfs& procfs, pid_t pid);
+  uint64_t LivingInode(pid_t pid) const;
+  bool ComesFromSelected(pid_t pid);
+  void Choose();
+
+  Matcher matcher_;
+  absl::flat_hash_map<pid_t, Known> known_;
+  absl::flat_hash_map<pid_t, Descent> descents_;
+  uint64_t run_ = 0;
+  int64_t now_ns_ = 0;
+  std::vector<std::pair<int64_t, pid_t>> to_judge_;  // since when, and who
+  std::vector<Chosen> chosen_;
+  size_t waiting_ = 0;
+  absl::Status obstacle_;
+  int denied_ = 0;
+  absl::Status denial_;
+};
 
 }  // namespace pycheck
 

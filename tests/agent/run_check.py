@@ -26,6 +26,9 @@ COLUMNS = (
     ("runtime.python.thread_count", "threads", "{:.0f}".format),
 )
 
+# How many processes a sum is of.
+SUMMED = "python.process.summed"
+
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
@@ -91,12 +94,16 @@ def process_rows(metrics: List[Dict[str, Any]]) -> List[List[str]]:
     """The cells of the table: headings, then a row for each set of tags."""
     rows: Dict[Any, List[str]] = {(): ["process", "pid"] + [column[1] for column in COLUMNS]}
     for metric in metrics:
+        if metric["name"] not in (*(column[0] for column in COLUMNS), SUMMED):
+            continue
         tags = metric["tags"]
         row = rows.setdefault((metric["check_id"], *tags), [
             tag_value(tags, "process_name:"), tag_value(tags, "pid:")] + ["-"] * len(COLUMNS))
         for place, (name, _, text) in enumerate(COLUMNS, 2):
             if name == metric["name"]:
                 row[place] = text(metric["value"])
+        if metric["name"] == SUMMED:
+            row[1] = "sum of {:.0f}".format(metric["value"])
     return list(rows.values())
 
 
@@ -109,8 +116,8 @@ def to_line(check: Dict[str, Any]) -> str:
 def to_table(report: Dict[str, List[Any]]) -> str:
     """For a person, as python-check prints it."""
     lines = []
-    if report["metrics"]:
-        rows = process_rows(report["metrics"])
+    rows = process_rows(report["metrics"])
+    if len(rows) > 1:
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             cells = [row[0].ljust(widths[0])] + list(map(str.rjust, row[1:], widths[1:]))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -105,6 +106,24 @@ class ChildProcess {
 inline void TellAndWait(const Channel& channel) {
   channel.Tell();
   channel.Await();
+}
+
+// Waits until a process has gone to sleep and uses no more CPU time.
+inline void AwaitRest(pid_t pid) {
+  clockid_t clock;
+  if (clock_getcpuclockid(pid, &clock) != 0) {
+    ADD_FAILURE() << "no process " << pid;
+    return;
+  }
+  constexpr int kQuietMilliseconds = 5;
+  timespec before{};
+  for (int quiet = 0; quiet < kQuietMilliseconds; ++quiet) {
+    timespec now;
+    clock_gettime(clock, &now);
+    if (now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec) quiet = 0;
+    before = now;
+    usleep(1000);
+  }
 }
 
 // Waits as a process of this name.

@@ -1,10 +1,14 @@
 #ifndef PYCHECK_TESTS_TESTING_RECORDING_SINK_H_
 #define PYCHECK_TESTS_TESTING_RECORDING_SINK_H_
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "lib/check/check.h"
 #include "lib/sink/metric_sink.h"
@@ -22,7 +26,10 @@ class RecordingSink : public MetricSink {
   };
 
   void Gauge(const char* name, double value, const TagSet& tags) override {
-    gauges[absl::StrJoin(tags.tags(), ",")][name] = value;
+    auto& series = absl::StartsWith(name, "runtime.") ? gauges : others;
+    const bool is_new =
+        series[absl::StrJoin(tags.tags(), ",")].emplace(name, value).second;
+    EXPECT_TRUE(is_new) << name << " comes twice for one series";
   }
   void ServiceCheck(const char* name, ServiceStatus status, const TagSet& tags,
                     const std::string& message) override {
@@ -33,20 +40,26 @@ class RecordingSink : public MetricSink {
     warnings.push_back(message);
   }
 
+  // The service check of this name; one with no name where there is none.
+  Check Find(const std::string& name) const {
+    for (const Check& check : service_checks) {
+      if (check.name == name) return check;
+    }
+    return {};
+  }
+
   // By the series' tags, joined with commas, and by the gauge's name.
   std::map<std::string, std::map<std::string, double>> gauges;
+  std::map<std::string, std::map<std::string, double>> others;  // not runtime.*
   std::vector<Check> service_checks;
   std::vector<std::string> warnings;
+  absl::Status error;  // of the run
 };
 
 // What one run of a check hands over.
 inline RecordingSink RunOnce(Check& check) {
   RecordingSink sink;
-  const absl::Status status = check.Collect();
-  if (!status.ok()) {
-    sink.warnings.push_back(status.ToString());
-    return sink;
-  }
+  sink.error = check.Collect();
   check.Report(sink);
   return sink;
 }

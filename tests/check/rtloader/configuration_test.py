@@ -78,11 +78,11 @@ class ConfigurationTest(door.DoorTestCase):
             door.CHECK_CLASS, "python:1", "", YAML.format(pid=child.pid))
         self.addCleanup(instance.cancel)
         self.assertEqual(self.run_check(instance), door.FIRST_GAUGES)
-        self.assertEqual(door.AGENT.metrics[0].tags, [
+        self.assertEqual(door.runtime_metrics()[0].tags, [
             "env:prod", "\N{LATIN SMALL LETTER U WITH DIAERESIS}ber:\N{SNOWMAN}",
             "process_name:2024-02-29", "pid:{}".format(child.pid), *door.LANGUAGE_TAGS])
 
     def test_takes_a_date_for_its_text(self) -> None:
         day = datetime.date(2024, 2, 29)
         self.run_check(self.make({"name": day, "pid": self.start_child().pid, "tags": [day]}))
-        self.assertEqual(door.AGENT.metrics[0].tags[:2], ["2024-02-29", "process_name:2024-02-29"])
+        self.assertEqual(door.runtime_metrics()[0].tags[:2], ["2024-02-29", "process_name:2024-02-29"])

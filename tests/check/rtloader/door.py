@@ -99,7 +99,7 @@ class DoorTestCase(unittest.TestCase):
         """Runs it once, without error; the names of the gauges that came."""
         AGENT.clear()
         self.assertEqual(instance.run(), "")
-        return [metric.name for metric in AGENT.metrics]
+        return [metric.name for metric in runtime_metrics()]
 
 
 def error_message(result: str) -> str:
@@ -110,6 +110,11 @@ def error_message(result: str) -> str:
 def gauge_values() -> Dict[str, float]:
     """The values of the last run by their gauges' names."""
     return {metric.name: metric.value for metric in AGENT.metrics}
+
+
+def runtime_metrics() -> List[stand_in.Metric]:
+    """The gauges of processes, without those of the instance."""
+    return [metric for metric in AGENT.metrics if metric.name.startswith("runtime.")]
 
 
 def open_descriptors() -> List[str]:

@@ -14,9 +14,13 @@ class ErrorsTest(door.DoorTestCase):
     def test_a_missing_pid_file_is_named(self) -> None:
         instance = self.make({"name": "app", "pid_file": "/nowhere/app.pid"})
         for _ in range(2):
+            door.AGENT.clear()
             message = door.error_message(instance.run())
             self.assertIn("pid_file", message)
             self.assertIn("/nowhere/app.pid", message)
+            self.assertEqual([(check.name, check.status) for check in door.AGENT.service_checks],
+                             [("python.process.up", 2), ("python.gc.readable", 3)])
+            self.assertEqual(door.AGENT.metrics, [])
 
     def test_an_aggregator_that_raises_fails_the_run_only(self) -> None:
         instance = self.make({"name": "app", "pid": self.start_child().pid})

@@ -40,7 +40,7 @@ class GaugesTest(door.DoorTestCase):
         instance = self.make({"name": "app", "pid": child.pid, "tags": ["env:prod", "lone"]})
         self.run_check(instance)
         self.run_check(instance)
-        for metric in door.AGENT.metrics:
+        for metric in door.runtime_metrics():
             self.assertEqual(metric.check_id, "python:1")
             self.assertEqual(metric.type, aggregator.GAUGE)
             self.assertIs(type(metric.value), float)
@@ -55,17 +55,36 @@ class GaugesTest(door.DoorTestCase):
         pids = sorted(self.start_child(name).pid for _ in range(2))
         instance = self.make({"name": "app", "search_string": [name]})
         self.assertEqual(self.run_check(instance), 2 * door.FIRST_GAUGES)
-        self.assertEqual([metric.tags for metric in door.AGENT.metrics], [
+        self.assertEqual([metric.tags for metric in door.runtime_metrics()], [
             ["process_name:app", "pid:{}".format(pid), *door.LANGUAGE_TAGS]
             for pid in pids for _ in door.FIRST_GAUGES])
 
-    def test_service_check_comes_with_every_run(self) -> None:
+    def test_service_checks_and_the_count_come_with_every_run(self) -> None:
         instance = self.make({"name": "app", "pid": self.start_child().pid, "tags": ["a:b"]})
         for _ in range(3):
             self.run_check(instance)
-            self.assertEqual(door.AGENT.service_checks, [(
-                "python:1", "python.gc.readable", 0, ["a:b", "process_name:app"], "", "")])
+            tags = ["a:b", "process_name:app"]
+            self.assertEqual(door.AGENT.service_checks, [
+                ("python:1", name, 0, tags, "", "")
+                for name in ("python.process.up", "python.gc.readable")])
+            self.assertEqual(door.AGENT.metrics[-1], (
+                "python:1", aggregator.GAUGE, "python.process.count", 1.0, tags, "", False))
             self.assertEqual(instance.warnings, [])
+
+    def test_a_sum_is_one_series(self) -> None:
+        name = unique("sum")
+        children = [self.start_child(name) for _ in range(3)]
+        instance = self.make({"name": "app", "search_string": [name], "aggregation": "sum"})
+        self.assertEqual(self.run_check(instance), door.FIRST_GAUGES)
+        self.assertEqual(self.run_check(instance), door.ALL_GAUGES)
+        values = door.gauge_values()
+        for generation in range(3):
+            self.assertEqual(values["runtime.python.gc.count.gen%d" % generation],
+                             sum(child.counts[generation] for child in children))
+        self.assertEqual(values["runtime.python.thread_count"], 3)
+        self.assertEqual(values["python.process.summed"], 3)
+        for metric in door.runtime_metrics():
+            self.assertEqual(metric.tags, ["process_name:app", *door.LANGUAGE_TAGS])
 
     def test_says_once_that_nothing_matches(self) -> None:
         instance = self.make({"name": "app", "search_string": ["no-such-process"]})

@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 from unittest import mock
 
 import aggregator
@@ -80,15 +80,15 @@ class CancelTest(door.DoorTestCase):
         instance.cancel()
         instance.cancel()
         self.assert_cancelled(instance.run())
-        self.assertEqual(len(door.AGENT.metrics), len(door.FIRST_GAUGES))
+        self.assertEqual(len(door.runtime_metrics()), len(door.FIRST_GAUGES))
 
     def test_in_the_middle_of_a_run_lets_it_end(self) -> None:
         child = self.start_child()
         before = door.open_descriptors()
         instance = self.make({"name": "app", "pid": child.pid})
-        submitted = []
+        submitted: List[Tuple[Any, ...]] = []
 
-        def cancel_and_submit(*arguments: object) -> None:
+        def cancel_and_submit(*arguments: Any) -> None:
             canceller = threading.Thread(target=instance.cancel)
             canceller.start()
             canceller.join()
@@ -96,7 +96,8 @@ class CancelTest(door.DoorTestCase):
 
         with mock.patch.object(aggregator, "submit_metric", cancel_and_submit):
             self.assertEqual(instance.run(), "")
-        self.assertEqual(len(submitted), len(door.FIRST_GAUGES))
+        self.assertEqual([arguments[3] for arguments in submitted],
+                         [*door.FIRST_GAUGES, "python.process.count"])
         self.assert_cancelled(instance.run())
         self.assertEqual(door.open_descriptors(), before)
 
@@ -132,8 +133,8 @@ class CancelTest(door.DoorTestCase):
                     results.append(instance.run())
         self.assertEqual(set(results), {""})
         while submitters:
-            run, submitters = submitters[:10], submitters[10:]
-            self.assertEqual(run, 10 * run[:1])
+            run, submitters = submitters[:11], submitters[11:]
+            self.assertEqual(run, 11 * run[:1])
 
 
 class GilTest(door.DoorTestCase):

@@ -58,7 +58,19 @@ class PermissionsTest(door.DoorTestCase):
         self.assertEqual(runs[2]["gauges"], SEVEN_GAUGES)
         self.assertIn("CAP_SYS_PTRACE", runs[0]["warnings"][0])
         for run in runs:
-            (check_id, name, status, tags, hostname, message), = run["service_checks"]
+            up, (check_id, name, status, tags, hostname, message) = run["service_checks"]
+            self.assertEqual(up[:3], ["python:1", "python.process.up", 0])
             self.assertEqual((check_id, name, status, tags, hostname),
                              ("python:1", "python.gc.readable", 1, ["process_name:app"], ""))
             self.assertIn("CAP_SYS_PTRACE", message)
+
+    def test_a_denied_access_is_an_error_where_it_is_not_to_be_ignored(self) -> None:
+        child = self.start_child()
+        self.watch(child.pid)
+        instance = self.make({"name": "app", "pid": child.pid, "ignore_denied_access": False})
+        door.AGENT.clear()
+        message, gauges = run_as_nobody(lambda: (
+            door.error_message(instance.run()), [each.name for each in door.runtime_metrics()]))
+        self.assertIn("ignore_denied_access is false", message)
+        self.assertIn("CAP_SYS_PTRACE", message)
+        self.assertEqual(gauges, SEVEN_GAUGES[-2:])

@@ -125,5 +125,13 @@ TEST(ReadWholeFile, RefusesADirectory) {
                        HasSubstr("cannot read " + directory.path())));
 }
 
+TEST(ReadFileStart, IsCutAtTheLimit) {
+  const TemporaryFile file(std::string(9'000, 'x'));
+  EXPECT_EQ(*ReadFileStart(file.path(), 0), "");
+  EXPECT_EQ(ReadFileStart(file.path(), 8'999)->size(), 8'999U);
+  EXPECT_EQ(ReadFileStart(file.path(), 9'001)->size(), 9'000U);
+  EXPECT_EQ(ReadFileStart("/dev/zero", 10'000)->size(), 10'000U);
+}
+
 }  // namespace
 }  // namespace pycheck

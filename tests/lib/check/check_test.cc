@@ -2,30 +2,30 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/unique_fd.h"
+#include "lib/base/users.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
+#include "tests/testing/apart.h"
+#include "tests/testing/child_process.h"
 #include "tests/testing/command.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
 #include "tests/testing/recording_sink.h"
+#include "tests/testing/temporary_file.h"
 
 namespace pycheck {
 namespace {
@@ -40,6 +40,7 @@ using ::testing::Key;
 using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 // Works for a while at each request, and says what it has used in all: CPU
 // seconds by its clock, voluntary and involuntary switches.
@@ -59,6 +60,9 @@ while os.read(0, 1):
     work()
     report()
 )";
+
+constexpr char kUp[] = "python.process.up";
+constexpr char kReadable[] = "python.gc.readable";
 
 Check MakeCheck(const std::string& instance) {
   const absl::StatusOr<Options> options =
@@ -98,19 +102,6 @@ std::map<std::string, double> GaugesOf(Check& check, pid_t pid) {
   return RunOnce(check).gauges[Series(pid)];
 }
 
-// Runs `body` in a process of its own, whose user, namespaces and children are
-// nobody else's; it fails where `body` fails.
-void RunApart(const std::function<void()>& body) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    body();
-    _exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status;
-  waitpid(pid, &status, 0);
-  EXPECT_EQ(status, 0);
-}
-
 TEST(Check, GivesTenGaugesFromTheSecondRunOn) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
@@ -147,9 +138,8 @@ TEST(Check, GivesSevenGaugesOfPyPyAndDoesNotComplain) {
       SizeIs(7));
   EXPECT_THAT(sink.gauges, SizeIs(1));
   EXPECT_THAT(sink.warnings, IsEmpty());
-  ASSERT_THAT(sink.service_checks, SizeIs(1));
-  EXPECT_EQ(sink.service_checks[0].status, ServiceStatus::kOk);
-  EXPECT_EQ(sink.service_checks[0].message, "");
+  EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kOk);
+  EXPECT_EQ(sink.Find(kReadable).message, "");
 }
 
 TEST(Check, CountsDifferencesBetweenItsRuns) {
@@ -237,7 +227,8 @@ TEST(Check, LeavesOutProcessesThatHoldNoPythonAndSaysSoOnce) {
   Check check = CheckOf(getpid());
   const RecordingSink first = RunOnce(check);
   EXPECT_THAT(first.gauges, IsEmpty());
-  EXPECT_THAT(first.warnings, ElementsAre(HasSubstr("hold no Python")));
+  EXPECT_THAT(first.warnings, ElementsAre(HasSubstr("hold no Python"),
+                                          HasSubstr("no process")));
   EXPECT_THAT(RunOnce(check).warnings, IsEmpty());
 }
 
@@ -251,9 +242,10 @@ TEST(Check, SaysOnceThatNothingMatches) {
 TEST(Check, TellsAnAgentThatNothingMatches) {
   Check check = MakeCheck("{name: app, search_string: [no-such-process]}");
   const RecordingSink sink = RunOnce(check);
-  ASSERT_THAT(sink.service_checks, SizeIs(1));
-  EXPECT_EQ(sink.service_checks[0].status, ServiceStatus::kUnknown);
-  EXPECT_THAT(sink.service_checks[0].message, HasSubstr("no process matches"));
+  EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kUnknown);
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kCritical);
+  EXPECT_EQ(sink.Find(kUp).message, "no process matches the instance \"app\"");
+  EXPECT_EQ(sink.others.at("process_name:app").at("python.process.count"), 0);
 }
 
 TEST(Check, LeavesOutAThreadGivenForAProcessAndNamesTheProcess) {
@@ -331,10 +323,10 @@ TEST(Check, ReadsWhatItMayOfAnotherUsersProcess) {
         first.warnings,
         ElementsAre(AllOf(HasSubstr(absl::StrCat(python.pid())),
                           HasSubstr("Permission denied"), HasSubstr(remedy))));
-    ASSERT_THAT(first.service_checks, SizeIs(1));
-    EXPECT_EQ(first.service_checks[0].name, "python.gc.readable");
-    EXPECT_EQ(first.service_checks[0].status, ServiceStatus::kWarning);
-    EXPECT_THAT(first.service_checks[0].message, HasSubstr(remedy));
+    EXPECT_EQ(first.Find(kReadable).status, ServiceStatus::kWarning);
+    EXPECT_THAT(first.Find(kReadable).message, HasSubstr(remedy));
+    EXPECT_EQ(first.Find(kUp).status, ServiceStatus::kOk);
+    EXPECT_TRUE(first.error.ok());
 
     for (int i = 0; i < 100; ++i) {
       RecordingSink later = RunOnce(check);
@@ -355,36 +347,308 @@ TEST(Check, ReadsWhatItMayOfAnotherUsersProcess) {
 // pid of an old one.
 TEST(Check, TakesAReusedPidForTheNewProcessThatItIs) {
   if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
-  RunApart([] {
-    ASSERT_EQ(unshare(CLONE_NEWPID | CLONE_NEWNS), 0);
-    RunApart([] {
-      ASSERT_EQ(mount("none", "/proc", nullptr, MS_PRIVATE, nullptr), 0);
-      ASSERT_EQ(mount("proc", "/proc", "proc", 0, nullptr), 0);
-      constexpr pid_t kPid = 300;
-      const auto choose_next_pid = [] {
-        std::ofstream("/proc/sys/kernel/ns_last_pid") << kPid - 1;
-      };
-      choose_next_pid();
-      auto first =
-          std::make_unique<PythonProcess>(AnyPython().executable, kWorks);
-      ASSERT_EQ(first->pid(), kPid);
-      for (int i = 0; i < 4; ++i) first->ReadLine(), first->WriteLine("");
-      Check check = CheckOf(kPid);
-      RunOnce(check);
-      ASSERT_THAT(GaugesOf(check, kPid), SizeIs(kGaugeCount));
-      first.reset();
+  RunInPidNamespace([] {
+    constexpr pid_t kPid = 300;
+    ChooseNextPid(kPid);
+    auto first =
+        std::make_unique<PythonProcess>(AnyPython().executable, kWorks);
+    ASSERT_EQ(first->pid(), kPid);
+    for (int i = 0; i < 4; ++i) first->ReadLine(), first->WriteLine("");
+    Check check = CheckOf(kPid);
+    RunOnce(check);
+    ASSERT_THAT(GaugesOf(check, kPid), SizeIs(kGaugeCount));
+    first.reset();
 
-      choose_next_pid();
-      PythonProcess second(AnyPython().executable, kWorks);
-      ASSERT_EQ(second.pid(), kPid);
-      const std::vector<double> used = Numbers(second.ReadLine());
-      const auto gauges = GaugesOf(check, kPid);
-      ASSERT_THAT(gauges, SizeIs(kGaugeCount));
-      EXPECT_NEAR(gauges.at("runtime.python.cpu.time.user") +
-                      gauges.at("runtime.python.cpu.time.sys"),
-                  used[0], 0.02);
-    });
+    ChooseNextPid(kPid);
+    PythonProcess second(AnyPython().executable, kWorks);
+    ASSERT_EQ(second.pid(), kPid);
+    const std::vector<double> used = Numbers(second.ReadLine());
+    const auto gauges = GaugesOf(check, kPid);
+    ASSERT_THAT(gauges, SizeIs(kGaugeCount));
+    EXPECT_NEAR(gauges.at("runtime.python.cpu.time.user") +
+                    gauges.at("runtime.python.cpu.time.sys"),
+                used[0], 0.02);
   });
+}
+
+// Processes with this word in their command lines.
+std::string InstanceOf(const std::string& word, std::string_view options = "") {
+  return absl::StrCat("{name: app, exact_match: false, search_string: [", word,
+                      "]", options, "}");
+}
+
+std::unique_ptr<PythonProcess> Waiting(const std::string& word) {
+  auto python = std::make_unique<PythonProcess>(AnyPython().executable, kWaits,
+                                                std::vector<std::string>{word});
+  python->ReadLine();
+  return python;
+}
+
+double CountOf(const RecordingSink& sink) {
+  return sink.others.at("process_name:app").at("python.process.count");
+}
+
+TEST(Check, CountsTheProcessesThatHoldAPython) {
+  const std::string word = UniqueWord();
+  Check check = MakeCheck(InstanceOf(word));
+  EXPECT_EQ(CountOf(RunOnce(check)), 0);
+  const auto first = Waiting(word);
+  const auto second = Waiting(word);
+  const ChildProcess shell = ShellChild({word});
+  EXPECT_EQ(CountOf(RunOnce(check)), 2);
+}
+
+TEST(Check, TakesItsThresholdsAsTheProcessCheckDoes) {
+  const std::string word = UniqueWord();
+  const auto python = Waiting(word);
+  const auto up = [&](std::string_view thresholds) {
+    Check check =
+        MakeCheck(InstanceOf(word, absl::StrCat(", thresholds: ", thresholds)));
+    return RunOnce(check).Find(kUp);
+  };
+  EXPECT_EQ(up("{}").status, ServiceStatus::kOk);
+  EXPECT_EQ(up("{warning: [1, 1]}").status, ServiceStatus::kOk);
+  EXPECT_EQ(up("{warning: [2, 5], critical: [1, 9]}").status,
+            ServiceStatus::kWarning);
+  EXPECT_EQ(up("{warning: [0, 0], critical: [0, 9]}").status,
+            ServiceStatus::kWarning);
+  EXPECT_EQ(up("{critical: [2, 9]}").status, ServiceStatus::kCritical);
+  EXPECT_EQ(up("{critical: [2, 9]}").message,
+            "1 processes match the instance \"app\", which is critical outside "
+            "of 2 to 9");
+  Check none = MakeCheck(
+      "{name: app, search_string: [no-such], thresholds: {critical: [0, 5], "
+      "warning: [0, 5]}}");
+  EXPECT_EQ(RunOnce(none).Find(kUp).status, ServiceStatus::kOk);
+}
+
+TEST(Check, SaysThatTheProcessOfAPidFileHasEnded) {
+  auto python = Waiting("x");
+  const TemporaryFile file(absl::StrCat(python->pid(), "\n"));
+  Check check =
+      MakeCheck(absl::StrCat("{name: app, pid_file: ", file.path(), "}"));
+  EXPECT_EQ(RunOnce(check).Find(kUp).status, ServiceStatus::kOk);
+  python.reset();
+  const RecordingSink sink = RunOnce(check);
+  EXPECT_TRUE(sink.error.ok());
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kCritical);
+  EXPECT_EQ(sink.Find(kUp).message,
+            absl::StrCat("no process matches the instance \"app\": the one "
+                         "whose id is in ",
+                         file.path(), " has ended"));
+}
+
+TEST(Check, IsCriticalWhenThePidFileIsMissingAndUnknownWhenItIsBad) {
+  Check missing = MakeCheck("{name: app, pid_file: /no/such/file}");
+  RecordingSink sink = RunOnce(missing);
+  EXPECT_FALSE(sink.error.ok());
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kCritical);
+  EXPECT_THAT(sink.Find(kUp).message, HasSubstr("/no/such/file"));
+  EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kUnknown);
+  EXPECT_THAT(sink.others, IsEmpty());
+
+  const TemporaryFile empty("");
+  Check bad =
+      MakeCheck(absl::StrCat("{name: app, pid_file: ", empty.path(), "}"));
+  sink = RunOnce(bad);
+  EXPECT_THAT(std::string(sink.error.message()),
+              HasSubstr("not a process id; its first line must be one number"));
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kUnknown);
+}
+
+TEST(Check, DiscoversWhateverHoldsAPython) {
+  const std::string word = UniqueWord();
+  const auto python = Waiting(word);
+  const auto excluded = Waiting(word + "-excluded");
+  const ChildProcess shell = ShellChild({word});
+  Check check = MakeCheck(absl::StrCat("{name: app, discover: all, exclude: [",
+                                       word, "-excluded]}"));
+  RecordingSink sink = RunOnce(check);
+  EXPECT_THAT(sink.gauges, Contains(Key(Series(python->pid()))));
+  EXPECT_THAT(sink.gauges, Not(Contains(Key(Series(excluded->pid())))));
+  for (const auto& [series, gauges] : sink.gauges) {
+    EXPECT_THAT(series, Not(HasSubstr(absl::StrCat("pid:", shell.pid(), ","))));
+  }
+  // What holds no Python is most of a machine, and not worth a word.
+  for (const std::string& warning : sink.warnings) {
+    EXPECT_THAT(warning, Not(HasSubstr("hold no Python")));
+  }
+}
+
+TEST(Check, DiscoversAProgramThatBecomesAPython) {
+  const ChildProcess child([](const Channel& channel) {
+    TellAndWait(channel);
+    dup2(channel.fd(), STDIN_FILENO);
+    dup2(channel.fd(), STDOUT_FILENO);
+    execl(AnyPython().executable.c_str(), "python", "-c", kWaits, nullptr);
+  });
+  Check check = MakeCheck("{name: app, discover: all}");
+  const std::string series = Series(child.pid());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(RunOnce(check).gauges, Not(Contains(Key(series))));
+  }
+  child.channel().Tell();
+  child.channel().Await();
+  EXPECT_THAT(RunOnce(check).gauges, Contains(Key(series)));
+}
+
+// Without the right to look into a process nothing says what it is.
+TEST(Check, LeavesOutOfDiscoveryWhatItMayNotLookInto) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  const auto python = Waiting("x");
+  RunApart([&] {
+    constexpr uid_t kNobody = 65534;
+    ASSERT_EQ(setuid(kNobody), 0);
+    const size_t before = CountDescriptors();
+    Check check = MakeCheck("{name: app, discover: all}");
+    const RecordingSink sink = RunOnce(check);
+    EXPECT_THAT(sink.gauges, IsEmpty());
+    EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kWarning);
+    EXPECT_THAT(sink.Find(kReadable).message,
+                AllOf(HasSubstr("it may not be seen whether they hold a "
+                                "Python"),
+                      HasSubstr("give the Agent CAP_SYS_PTRACE")));
+    EXPECT_LE(CountDescriptors(), before + 1);  // taskstats
+  });
+}
+
+TEST(Check, WatchesNoMoreThanItsLimitAndSaysHowManyAreLeftOut) {
+  const std::string word = UniqueWord();
+  std::vector<std::unique_ptr<PythonProcess>> pythons;
+  for (int i = 0; i < 5; ++i) pythons.push_back(Waiting(word));
+  const size_t before = CountDescriptors();
+  Check check = MakeCheck(InstanceOf(word, ", limit: 3"));
+  const size_t at_rest = CountDescriptors();
+  RecordingSink sink = RunOnce(check);
+  ASSERT_THAT(sink.gauges, SizeIs(3));
+  EXPECT_EQ(CountDescriptors(), at_rest + 9);
+  EXPECT_EQ(CountOf(sink), 5);
+  EXPECT_THAT(sink.warnings,
+              ElementsAre("2 of 5 processes are left out, as limit is 3; raise "
+                          "it, or choose fewer processes"));
+  EXPECT_THAT(sink.Find(kUp).message, HasSubstr("2 of 5 processes"));
+
+  // The same ones are watched as long as they live; then there is room.
+  const auto watched = sink.gauges;
+  sink = RunOnce(check);
+  for (const auto& [series, gauges] : watched) {
+    EXPECT_THAT(sink.gauges, Contains(Key(series)));
+  }
+  EXPECT_THAT(sink.warnings, IsEmpty());
+  std::erase_if(pythons, [&](const auto& python) {
+    return watched.contains(Series(python->pid()));
+  });
+  sink = RunOnce(check);
+  EXPECT_THAT(sink.gauges, SizeIs(2));
+  EXPECT_EQ(sink.Find(kUp).message, "");
+  EXPECT_GE(CountDescriptors(), before);
+}
+
+TEST(Check, AddsUpWhatHasTheSameTags) {
+  const std::string word = UniqueWord();
+  std::vector<std::unique_ptr<PythonProcess>> pythons;
+  for (int i = 0; i < 3; ++i) pythons.push_back(Waiting(word));
+  Check each = MakeCheck(InstanceOf(word));
+  Check sum = MakeCheck(InstanceOf(word, ", aggregation: sum"));
+  for (int run = 0; run < 3; ++run) {
+    const RecordingSink of_each = RunOnce(each);
+    const RecordingSink of_all = RunOnce(sum);
+    ASSERT_THAT(of_each.gauges, SizeIs(3));
+    ASSERT_THAT(of_all.gauges, SizeIs(1));
+    const auto& [series, sums] = *of_all.gauges.begin();
+    EXPECT_THAT(series, Not(HasSubstr("pid:")));
+    EXPECT_EQ(of_all.others.at(series).at("python.process.summed"), 3);
+    EXPECT_THAT(sums, SizeIs(run == 0 ? 5 : 10));
+    for (const char* name :
+         {"runtime.python.gc.count.gen0", "runtime.python.gc.count.gen1",
+          "runtime.python.gc.count.gen2", "runtime.python.mem.rss",
+          "runtime.python.thread_count"}) {
+      double total = 0;
+      for (const auto& [pid, gauges] : of_each.gauges) total += gauges.at(name);
+      EXPECT_EQ(sums.at(name), total) << name;
+    }
+  }
+}
+
+TEST(Check, LeavesADifferenceOutOfASumUntilEveryProcessHasIt) {
+  const std::string word = UniqueWord();
+  const auto first = Waiting(word);
+  Check check = MakeCheck(InstanceOf(word, ", aggregation: sum"));
+  RunOnce(check);
+  EXPECT_THAT(RunOnce(check).gauges.begin()->second, SizeIs(kGaugeCount));
+  // One that was there before, and is chosen only now.
+  PythonProcess late(
+      AnyPython().executable,
+      "import os, sys, time\n"
+      "os.write(1, b'\\n'); os.read(0, 1)\n"
+      "os.execv(sys.argv[1], [sys.argv[1], '-c', "
+      "sys.argv[2], sys.argv[3] + sys.argv[4]])",
+      {AnyPython().executable, kWaits, word.substr(0, 5), word.substr(5)});
+  late.ReadLine();
+  RunOnce(check);
+  late.Ask("");
+  EXPECT_THAT(RunOnce(check).gauges.begin()->second, SizeIs(5));
+  EXPECT_THAT(RunOnce(check).gauges.begin()->second, SizeIs(kGaugeCount));
+}
+
+TEST(Check, TagsByWhatIsAskedFor) {
+  const std::string word = UniqueWord();
+  const auto python = Waiting(word);
+  Check check = MakeCheck(InstanceOf(word, ", tag_by: [ppid, user, command]"));
+  const RecordingSink sink = RunOnce(check);
+  ASSERT_THAT(sink.gauges, SizeIs(1));
+  EXPECT_THAT(
+      sink.gauges.begin()->first,
+      StartsWith(absl::StrCat(
+          "process_name:app,pid:", python->pid(), ",ppid:", getpid(),
+          ",user:", UserName(getuid()), ",command:",
+          *ReadProcessName(*Procfs::Open("/proc"), python->pid()), ",lang_")));
+}
+
+// With no time at all one process is judged and one is read in each run: none
+// waits for ever, and no difference is lost or counted twice.
+TEST(Check, CarriesWhatThereIsNoTimeForToTheNextRun) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] {
+    std::vector<std::unique_ptr<PythonProcess>> pythons;
+    for (int i = 0; i < 4; ++i) {
+      pythons.push_back(std::make_unique<PythonProcess>(
+          AnyPython().executable, kWorks, std::vector<std::string>{"word"}));
+      pythons.back()->ReadLine();
+    }
+    Check check = MakeCheck(InstanceOf("word", ", time_budget: 0.000000001"));
+    std::map<std::string, int> readings;
+    bool said = false;
+    for (int run = 0; run < 40; ++run) {
+      const RecordingSink sink = RunOnce(check);
+      EXPECT_LE(sink.gauges.size(), 1U);
+      for (const auto& [series, gauges] : sink.gauges) ++readings[series];
+      for (const std::string& warning : sink.warnings) {
+        said = said || absl::StrContains(warning, "time_budget");
+      }
+    }
+    ASSERT_THAT(readings, SizeIs(4));
+    for (const auto& [series, count] : readings) EXPECT_GE(count, 6) << series;
+    EXPECT_TRUE(said);
+  });
+}
+
+TEST(Check, IsUnsureOfHowManyThereAreWhileSomeWait) {
+  const std::string word = UniqueWord();
+  const auto first = Waiting(word);
+  const auto second = Waiting(word);
+  Check check = MakeCheck(InstanceOf(
+      word, ", time_budget: 0.000000001, thresholds: {critical: [5, 9]}"));
+  const RecordingSink sink = RunOnce(check);
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kUnknown);
+  EXPECT_THAT(sink.Find(kUp).message, HasSubstr("wait for the next run"));
+  EXPECT_THAT(sink.others, IsEmpty());
+}
+
+TEST(Check, SaysOnceWhichOptionsMeanNothing) {
+  Check check = MakeCheck("{name: app, pid: 4194304, try_sudo: true}");
+  EXPECT_THAT(RunOnce(check).warnings, Contains(HasSubstr("\"try_sudo\"")));
+  EXPECT_THAT(RunOnce(check).warnings, IsEmpty());
 }
 
 }  // namespace

@@ -47,6 +47,16 @@ TEST(ParseOptions, GivesDefaults) {
   const absl::StatusOr<Options> options = Parsed("name: web\npid: 1");
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->name, "web");
+  EXPECT_FALSE(options->thresholds);
+  EXPECT_TRUE(options->ignore_denied_access);
+  EXPECT_EQ(options->limit, 5000);
+  EXPECT_EQ(options->aggregation, Aggregation::kPerProcess);
+  EXPECT_TRUE(options->tag_by.pid);
+  EXPECT_FALSE(options->tag_by.parent);
+  EXPECT_FALSE(options->tag_by.user);
+  EXPECT_FALSE(options->tag_by.command);
+  EXPECT_EQ(options->time_budget, absl::Seconds(3));
+  EXPECT_THAT(options->notes, IsEmpty());
   EXPECT_THAT(options->tags, IsEmpty());
   EXPECT_EQ(options->min_collection_interval, absl::Seconds(15));
   EXPECT_EQ(options->procfs_path, "");
@@ -58,7 +68,7 @@ TEST(ParseOptions, TakesOptionsGivenAsNullForNotGiven) {
       "tags:\nmin_collection_interval:\nservice:\nloader:\n",
       "procfs_path:\nservice:\n");
   ASSERT_THAT(options, IsOk());
-  EXPECT_EQ(std::get<PidSelector>(options->selector).pid, 1);
+  EXPECT_EQ(std::get<PidSelector>(options->criteria.selector).pid, 1);
   EXPECT_THAT(options->tags, IsEmpty());
   EXPECT_EQ(options->min_collection_interval, absl::Seconds(15));
   EXPECT_EQ(options->procfs_path, "");
@@ -91,11 +101,33 @@ TEST(ParseOptions, SuggestsTheOptionThatWasMeant) {
 
 TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
   EXPECT_THAT(
-      Parsed("name: web\ncollect_children: true"),
-      IsInvalid("instance option \"collect_children\" is not known; "
-                "the options are name, search_string, exact_match, "
-                "pid, pid_file, tags, min_collection_interval, loader, "
-                "service, empty_default_hostname, namespace, no_index"));
+      Parsed("name: web\nwhatever: true"),
+      IsInvalid("instance option \"whatever\" is not known; the options are "
+                "name, search_string, exact_match, pid, pid_file, discover, "
+                "service_unit, container_id, exclude, user, collect_children, "
+                "thresholds, ignore_denied_access, limit, aggregation, tag_by, "
+                "tags, min_collection_interval, time_budget, loader, service, "
+                "empty_default_hostname, namespace, no_index"));
+}
+
+// A configuration of the process check is taken as it is.
+TEST(ParseOptions, TakesOptionsThatMeanSomethingToTheProcessCheckOnly) {
+  const absl::StatusOr<Options> options =
+      Parsed("name: web\npid: 1\ntry_sudo: true\nuse_oneshot:\n",
+             "pid_cache_duration: 60\naccess_denied_cache_duration: 60\n"
+             "shared_process_list_cache_duration: 60\n"
+             "reset_cache_on_process_changes: false\n");
+  ASSERT_THAT(options, IsOk());
+  EXPECT_THAT(
+      options->notes,
+      ElementsAre(
+          "init_config option \"pid_cache_duration\" belongs to the process "
+          "check and has no effect here; remove it",
+          StartsWith("init_config option \"access_denied_cache_duration\""),
+          StartsWith(
+              "init_config option \"shared_process_list_cache_duration\""),
+          StartsWith("init_config option \"reset_cache_on_process_changes\""),
+          StartsWith("instance option \"try_sudo\"")));
 }
 
 TEST(ParseOptions, CutsAnUnknownOptionShort) {
@@ -141,154 +173,119 @@ TEST(NameOption, MustBeAString) {
   }
 }
 
-TEST(SelectorOptions, MustBeGiven) {
-  EXPECT_THAT(Parsed("name: web"),
-              IsInvalid("instance: no option chooses its processes; give "
-                        "exactly one of search_string, pid, pid_file"));
-  EXPECT_THAT(Parsed("name: web\nexact_match: true"),
-              IsInvalid(HasSubstr("no option chooses its processes")));
+TEST(ThresholdsOption, HasTwoRanges) {
+  const auto thresholds =
+      ParsedWith("thresholds: {warning: [2, 5], critical: [1, 10.0]}")
+          ->thresholds;
+  ASSERT_TRUE(thresholds);
+  EXPECT_EQ(thresholds->warning.least, 2);
+  EXPECT_EQ(thresholds->warning.most, 5);
+  EXPECT_EQ(thresholds->critical.least, 1);
+  EXPECT_EQ(thresholds->critical.most, 10);
 }
 
-TEST(SelectorOptions, ExcludeOneAnother) {
-  EXPECT_THAT(Parsed("name: web\npid: 1\npid_file: /run/a.pid"),
-              IsInvalid("instance: pid and pid_file are both given; give "
-                        "exactly one of search_string, pid, pid_file"));
-  EXPECT_THAT(Parsed("name: web\nsearch_string: [a]\npid: 1"),
-              IsInvalid(StartsWith("instance: search_string and pid are both "
-                                   "given")));
+TEST(ThresholdsOption, TakesOneProcessOrMoreForARangeThatIsNotGiven) {
+  const auto thresholds =
+      ParsedWith("thresholds: {critical: [3, 7]}")->thresholds;
+  ASSERT_TRUE(thresholds);
+  EXPECT_EQ(thresholds->warning.least, 1);
+  EXPECT_EQ(thresholds->warning.most, std::numeric_limits<double>::infinity());
+  EXPECT_FALSE(ParsedWith("thresholds:")->thresholds);
+  EXPECT_FALSE(ParsedWith("thresholds: {}")->thresholds);
 }
 
-TEST(PidOption, TakesANumberOrAStringOfOne) {
-  for (const char* value : {"1", "4194304", "\"42\""}) {
-    EXPECT_THAT(Parsed(absl::StrCat("name: web\npid: ", value)), IsOk())
-        << value;
-  }
-  EXPECT_EQ(std::get<PidSelector>(Parsed("name: w\npid: '42'")->selector).pid,
-            42);
-}
-
-TEST(PidOption, MustBeAProcessId) {
-  EXPECT_THAT(Parsed("name: web\npid: gunicorn"),
-              IsInvalid("instance option \"pid\": \"gunicorn\" is not a "
-                        "process id; write its number, such as pid: 1234"));
-  for (const char* value : {"0", "-1", "4194305", "1.5", "yes", "[1]", "\"\"",
-                            "'1 2'", "9223372036854775808", "{a: 1}"}) {
-    EXPECT_THAT(Parsed(absl::StrCat("name: web\npid: ", value)),
-                IsInvalid(HasSubstr("is not a process id")))
-        << value;
-  }
-}
-
-TEST(PidOption, MustBeAProcessIdInJsonToo) {
-  for (const char* value : {"18446744073709551615", "4294967297", "1e3"}) {
-    const Document instance =
-        *ParseJson(absl::StrCat(R"({"name": "web", "pid": )", value, "}"));
-    EXPECT_THAT(ParseOptions(nullptr, instance),
-                IsInvalid(HasSubstr("is not a process id")))
-        << value;
-  }
-}
-
-TEST(PidFileOption, TakesAPath) {
-  const absl::StatusOr<Options> options =
-      Parsed("name: web\npid_file: /run/a b.pid");
-  ASSERT_THAT(options, IsOk());
-  EXPECT_EQ(std::get<PidFileSelector>(options->selector).path, "/run/a b.pid");
-}
-
-TEST(PidFileOption, MustBeAPath) {
-  EXPECT_THAT(Parsed("name: web\npid_file: 12"),
-              IsInvalid("instance option \"pid_file\": 12 is not a path; write "
-                        "pid_file: /run/app.pid"));
-  EXPECT_THAT(Parsed("name: web\npid_file: \"\""),
-              IsInvalid(HasSubstr("is not a path")));
-  EXPECT_THAT(Parsed("name: web\npid_file: [/run/a.pid]"),
-              IsInvalid(HasSubstr("is not a path")));
-}
-
-TEST(SearchStringOption, GivesNamesUnlessToldOtherwise) {
-  for (const char* exact : {"", "exact_match: true\n", "exact_match: yes\n"}) {
-    const absl::StatusOr<Options> options = Parsed(
-        absl::StrCat("name: web\nsearch_string: [python3, a.b]\n", exact));
-    ASSERT_THAT(options, IsOk());
-    EXPECT_THAT(std::get<NameSelector>(options->selector).names,
-                ElementsAre("python3", "a.b"));
-  }
-}
-
-TEST(SearchStringOption, GivesPatternsWithoutExactMatch) {
-  const absl::StatusOr<Options> options = Parsed(
-      "name: web\nexact_match: false\nsearch_string: ['gunicorn.*app', "
-      "^uwsgi]");
-  ASSERT_THAT(options, IsOk());
-  const auto& patterns =
-      std::get<CommandLineSelector>(options->selector).patterns;
-  ASSERT_EQ(patterns.size(), 2u);
-  EXPECT_TRUE(re2::RE2::PartialMatch("x gunicorn \xff app", *patterns[0]));
-  EXPECT_FALSE(re2::RE2::PartialMatch("x uwsgi", *patterns[1]));
-}
-
-TEST(SearchStringOption, FindsTextThatIsNotAscii) {
-  const absl::StatusOr<Options> options =
-      Parsed("name: web\nexact_match: no\nsearch_string: [caf\xc3\xa9$]");
-  ASSERT_THAT(options, IsOk());
-  EXPECT_TRUE(re2::RE2::PartialMatch(
-      "caf\xc3\xa9",
-      *std::get<CommandLineSelector>(options->selector).patterns[0]));
-}
-
-TEST(SearchStringOption, MustBeAListOfStrings) {
-  EXPECT_THAT(Parsed("name: web\nsearch_string: gunicorn"),
-              IsInvalid("instance option \"search_string\": \"gunicorn\" is "
-                        "not a list of names or patterns; write search_string: "
-                        "[gunicorn]"));
-  for (const char* value :
-       {"[1]", "[[a]]", "[a, ~]", "[\"\"]", "{a: b}", "5"}) {
-    EXPECT_THAT(Parsed(absl::StrCat("name: web\nsearch_string: ", value)),
-                IsInvalid(HasSubstr("is not a list of names or patterns")))
-        << value;
-  }
-}
-
-TEST(SearchStringOption, MustNotBeEmpty) {
-  EXPECT_THAT(Parsed("name: web\nsearch_string: []"),
-              IsInvalid("instance option \"search_string\": [] is empty, so it "
-                        "would match nothing; write search_string: "
-                        "[gunicorn]"));
-}
-
-TEST(SearchStringOption, MustCompile) {
+TEST(ThresholdsOption, MustBeRanges) {
+  EXPECT_THAT(ParsedWith("thresholds: 5"),
+              IsInvalid("instance option \"thresholds\": 5 is not a set of "
+                        "ranges; write thresholds: {warning: [1, 8], critical: "
+                        "[1, 16]}, the least and the greatest number of "
+                        "processes"));
+  EXPECT_THAT(ParsedWith("thresholds: {warn: [1, 2]}"),
+              IsInvalid(HasSubstr("is not a set of ranges")));
   EXPECT_THAT(
-      Parsed("name: web\nexact_match: false\nsearch_string: [ok, 'a(']"),
-      IsInvalid("instance option \"search_string\": [\"ok\",\"a(\"] holds a "
-                "pattern that does not compile: missing ): a(. The syntax is "
-                "RE2's, which has no lookaround and no backreferences"));
-  for (const char* pattern :
-       {"(?=a)", "(a)\\1", "*", "[", "a{2,1}", "((a{900}){900}){900}"}) {
-    EXPECT_THAT(
-        Parsed(absl::StrCat("name: web\nexact_match: false\nsearch_string: ['",
-                            pattern, "']")),
-        IsInvalid(HasSubstr("holds a pattern that does not compile")))
-        << pattern;
+      ParsedWith("thresholds: {warning: [5, 2]}"),
+      IsInvalid("instance option \"thresholds\": {\"warning\":[5,2]} has a "
+                "range \"warning\" that is not two numbers, the first at most "
+                "as great as the second; write warning: [1, 8]"));
+  for (const char* range :
+       {"5", "[]", "[1]", "[1, 2, 3]", "[1, x]", "[-1, 2]", "[~, 2]", "{}"}) {
+    EXPECT_THAT(ParsedWith(absl::StrCat("thresholds: {critical: ", range, "}")),
+                IsInvalid(HasSubstr("that is not two numbers")))
+        << range;
   }
 }
 
-TEST(ExactMatchOption, MustBeABoolean) {
-  EXPECT_THAT(
-      Parsed("name: web\nsearch_string: [a]\nexact_match: \"false\""),
-      IsInvalid("instance option \"exact_match\": \"false\" is neither true "
-                "nor false; write one of them, without quotes"));
-  for (const char* value : {"0", "1", "[]", "maybe"}) {
-    EXPECT_THAT(Parsed(absl::StrCat(
-                    "name: web\nsearch_string: [a]\nexact_match: ", value)),
-                IsInvalid(HasSubstr("is neither true nor false")))
-        << value;
-  }
-}
-
-TEST(ExactMatchOption, IsCheckedBesideAnySelector) {
-  EXPECT_THAT(ParsedWith("exact_match: maybe"),
+TEST(IgnoreDeniedAccessOption, IsTrueOrFalse) {
+  EXPECT_FALSE(ParsedWith("ignore_denied_access: false")->ignore_denied_access);
+  EXPECT_THAT(ParsedWith("ignore_denied_access: 5"),
               IsInvalid(HasSubstr("is neither true nor false")));
+}
+
+TEST(LimitOption, IsANumberOfProcesses) {
+  EXPECT_EQ(ParsedWith("limit: 1")->limit, 1);
+  EXPECT_EQ(ParsedWith("limit: \"20000\"")->limit, 20000);
+  EXPECT_THAT(ParsedWith("limit: 0"),
+              IsInvalid("instance option \"limit\": 0 is not a number of "
+                        "processes above zero; write limit: 5000"));
+  for (const char* value : {"-1", "many", "1.5", "[1]", "4194305"}) {
+    EXPECT_THAT(ParsedWith(absl::StrCat("limit: ", value)),
+                IsInvalid(HasSubstr("is not a number of processes")))
+        << value;
+  }
+}
+
+TEST(AggregationOption, IsPerProcessOrSum) {
+  EXPECT_EQ(ParsedWith("aggregation: per_process")->aggregation,
+            Aggregation::kPerProcess);
+  const absl::StatusOr<Options> sum = ParsedWith("aggregation: sum");
+  ASSERT_THAT(sum, IsOk());
+  EXPECT_EQ(sum->aggregation, Aggregation::kSum);
+  EXPECT_FALSE(sum->tag_by.pid);
+  for (const char* value : {"avg", "1", "[sum]"}) {
+    EXPECT_THAT(ParsedWith(absl::StrCat("aggregation: ", value)),
+                IsInvalid(HasSubstr("is not known; it is per_process or sum")))
+        << value;
+  }
+}
+
+// Two processes must not share a series.
+TEST(TagByOption, AlwaysHasThePidWhereEachProcessHasASeries) {
+  const absl::StatusOr<Options> options =
+      ParsedWith("tag_by: [ppid, user, command]");
+  ASSERT_THAT(options, IsOk());
+  EXPECT_TRUE(options->tag_by.pid);
+  EXPECT_TRUE(options->tag_by.parent);
+  EXPECT_TRUE(options->tag_by.user);
+  EXPECT_TRUE(options->tag_by.command);
+}
+
+TEST(TagByOption, CannotHaveThePidInASum) {
+  EXPECT_THAT(ParsedWith("aggregation: sum\ntag_by: [user, pid]"),
+              IsInvalid("instance option \"tag_by\": [\"user\",\"pid\"] "
+                        "cannot have pid together with aggregation: sum, where "
+                        "it would leave nothing to sum up; remove one of "
+                        "them"));
+}
+
+TEST(TagByOption, MustBeAListOfWhatThereIs) {
+  EXPECT_THAT(ParsedWith("tag_by: user"),
+              IsInvalid("instance option \"tag_by\": \"user\" is not a list "
+                        "of pid, ppid, user and command; write tag_by: "
+                        "[user]"));
+  EXPECT_THAT(ParsedWith("tag_by: [cmdline]"),
+              IsInvalid("instance option \"tag_by\": [\"cmdline\"] has "
+                        "\"cmdline\", which is not known; there are pid, "
+                        "ppid, user and command"));
+}
+
+TEST(TimeBudgetOption, IsAPartOfTheIntervalUnlessGiven) {
+  EXPECT_EQ(ParsedWith("min_collection_interval: 60")->time_budget,
+            absl::Seconds(12));
+  EXPECT_EQ(ParsedWith("time_budget: 0.25")->time_budget,
+            absl::Milliseconds(250));
+  EXPECT_THAT(ParsedWith("time_budget: 0"),
+              IsInvalid("instance option \"time_budget\": 0 is not a number "
+                        "of seconds above zero; write time_budget: 3"));
 }
 
 TEST(TagsOption, KeepsTheOrder) {

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "lib/procfs/stat.h"
+#include "tests/testing/child_process.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
 
@@ -100,7 +101,7 @@ void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
   double missed_involuntary = missed_voluntary;
   for (int i = 0; i < 100; ++i) {
     const absl::StatusOr<Reading> reading =
-        process->Read(procfs, taskstats, binaries);
+        process->Read({procfs, taskstats, binaries, /*user=*/true});
     ASSERT_TRUE(reading.ok()) << reading.status();
     const SelfReport after(python.Ask(""));
     const double tick = 1.0 / static_cast<double>(TicksPerSecond());
@@ -125,6 +126,8 @@ void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
       missed_involuntary = after.involuntary - involuntary;
     }
     EXPECT_EQ(static_cast<double>(reading->thread_count), after.threads);
+    EXPECT_EQ(reading->parent, getpid());
+    EXPECT_EQ(reading->user, getuid());
     if (before.resident == after.resident) {
       EXPECT_EQ(static_cast<double>(reading->resident_bytes), after.resident);
     }
@@ -157,6 +160,7 @@ class ProcessLifeTest : public ::testing::Test {
  protected:
   Procfs procfs_ = *Procfs::Open("/proc");
   Binaries binaries_;
+  const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false};
   size_t descriptors_ = CountDescriptors();
 };
 
@@ -164,14 +168,12 @@ TEST_F(ProcessLifeTest, AProcessThatEndedIsGoneWhileAZombieAndAfter) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
+  ASSERT_TRUE(process->Read(sources_).ok());
   python.Kill();
-  EXPECT_TRUE(
-      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
   EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
   python.Reap();
-  EXPECT_TRUE(
-      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
   EXPECT_TRUE(absl::IsNotFound(Process::Open(procfs_, python.pid()).status()));
 }
 
@@ -184,16 +186,14 @@ TEST_F(ProcessLifeTest, AProcessThatExecutesAnotherProgramIsGone) {
       {kWaits});
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
+  ASSERT_TRUE(process->Read(sources_).ok());
   python.Ask("");
-  EXPECT_TRUE(
-      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
 
   absl::StatusOr<Process> again = Process::Open(procfs_, python.pid());
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->start_ticks(), process->start_ticks());
-  const absl::StatusOr<Reading> reading =
-      again->Read(procfs_, nullptr, binaries_);
+  const absl::StatusOr<Reading> reading = again->Read(sources_);
   ASSERT_TRUE(reading.ok()) << reading.status();
   EXPECT_TRUE(reading->gc_counts);
 }
@@ -222,16 +222,14 @@ TEST_F(ProcessLifeTest, AVforkedChildThatExecutesAProgramIsGone) {
   while (child == 0) sched_yield();
   absl::StatusOr<Process> process = Process::Open(procfs_, child);
   ASSERT_TRUE(process.ok()) << process.status();
-  ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
+  ASSERT_TRUE(absl::IsFailedPrecondition(process->Read(sources_).status()));
   char byte = 0;
   ASSERT_EQ(write(go[1], &byte, 1), 1);
   ASSERT_EQ(read(output[0], &byte, 1), 1);
-  EXPECT_TRUE(
-      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
 
   absl::StatusOr<Process> again = Process::Open(procfs_, child);
-  const absl::StatusOr<Reading> reading =
-      again->Read(procfs_, nullptr, binaries_);
+  const absl::StatusOr<Reading> reading = again->Read(sources_);
   ASSERT_TRUE(reading.ok()) << reading.status();
   EXPECT_TRUE(reading->gc_counts) << again->collector_status();
   kill(child, SIGKILL);
@@ -246,7 +244,7 @@ TEST_F(ProcessLifeTest, ClosesItsDescriptors) {
     const size_t before = CountDescriptors();
     {
       absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-      ASSERT_TRUE(process->Read(procfs_, nullptr, binaries_).ok());
+      ASSERT_TRUE(process->Read(sources_).ok());
       EXPECT_EQ(CountDescriptors(), before + 3);
     }
     EXPECT_EQ(CountDescriptors(), before);
@@ -254,12 +252,65 @@ TEST_F(ProcessLifeTest, ClosesItsDescriptors) {
   EXPECT_EQ(CountDescriptors(), descriptors_);
 }
 
+TEST_F(ProcessLifeTest, KeepsNoFilesOpenOfOneThatHoldsNoPython) {
+  const ChildProcess child(TellAndWait);
+  const size_t before = CountDescriptors();
+  absl::StatusOr<Process> process = Process::Open(procfs_, child.pid());
+  ASSERT_TRUE(process.ok()) << process.status();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(process->Read(sources_).status()));
+    EXPECT_TRUE(process->is_released());
+    EXPECT_EQ(CountDescriptors(), before);
+  }
+}
+
+TEST_F(ProcessLifeTest, OneThatWasReleasedIsReadAgain) {
+  PythonProcess python(AnyPython().executable, kKeepsItsCounts);
+  const std::vector<double> reported = Numbers(python.ReadLine());
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  const size_t before = CountDescriptors();
+  for (int i = 0; i < 3; ++i) {
+    const absl::StatusOr<Reading> reading = process->Read(sources_);
+    ASSERT_TRUE(reading.ok()) << reading.status();
+    ASSERT_TRUE(reading->gc_counts);
+    EXPECT_THAT(*reading->gc_counts, ::testing::ElementsAreArray(reported));
+    process->Release();
+    EXPECT_LT(CountDescriptors(), before);
+  }
+}
+
+TEST_F(ProcessLifeTest, OneThatWasReleasedIsGoneWhenItExecutesOrEnds) {
+  PythonProcess python(
+      AnyPython().executable,
+      absl::StrCat(
+          "import os, sys; os.write(1, b'\\n'); os.read(0, 1); os.execv('",
+          AnyPython().executable, "', ['python', '-c', sys.argv[1]])"),
+      {kWaits});
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  process->Release();
+  python.Ask("");
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
+  process->Release();
+  python.Kill();
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
+}
+
+TEST_F(ProcessLifeTest, SaysItsNameAsLongAsItLives) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  EXPECT_EQ(*process->ReadName(procfs_),
+            *ReadProcessName(procfs_, python.pid()));
+  python.Kill();
+  EXPECT_TRUE(absl::IsNotFound(process->ReadName(procfs_).status()));
+}
+
 TEST_F(ProcessLifeTest, AKernelThreadHasNoReading) {
   constexpr pid_t kKthreadd = 2;
   absl::StatusOr<Process> process = Process::Open(procfs_, kKthreadd);
   if (!process.ok()) GTEST_SKIP() << "kernel threads are not visible here";
-  EXPECT_TRUE(
-      absl::IsNotFound(process->Read(procfs_, nullptr, binaries_).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
 }
 
 }  // namespace

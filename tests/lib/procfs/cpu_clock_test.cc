@@ -35,6 +35,14 @@ TEST(ProcessCpuNanoseconds, IsTheProcessesOwnClock) {
   EXPECT_LE(*read, after);
 }
 
+TEST(ProcessCpuNanoseconds, ReadsTheClockThatTheCLibraryNames) {
+  const ChildProcess child(TellAndWait);
+  AwaitRest(child.pid());
+  clockid_t clock;
+  ASSERT_EQ(clock_getcpuclockid(child.pid(), &clock), 0);
+  EXPECT_THAT(ProcessCpuNanoseconds(child.pid()), IsOkAndHolds(Now(clock)));
+}
+
 TEST(ProcessCpuNanoseconds, CountsAllThreadsAndThoseThatEnded) {
   const absl::StatusOr<int64_t> before = ProcessCpuNanoseconds(getpid());
   std::thread first(Work);

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/child_process.h"
@@ -88,13 +90,38 @@ TEST(HasOwnPids, IsFalseInANamespaceBelowTheMounts) {
   EXPECT_EQ(status, 0);
 }
 
-TEST(ListPids, HoldsEveryLiveProcessAndNoneThatWasReaped) {
+// What is listed as the inode of a process; nothing where it is not listed.
+std::optional<uint64_t> ListedInode(pid_t pid) {
+  const auto processes = OwnProcfs().ListProcesses();
+  EXPECT_THAT(processes, IsOk());
+  for (const ListedProcess& process : *processes) {
+    if (process.pid == pid) return process.inode;
+  }
+  return std::nullopt;
+}
+
+TEST(ListProcesses, HoldsEveryLiveProcessAndNoneThatWasReaped) {
   ChildProcess child(TellAndWait);
   const pid_t pid = child.pid();
-  EXPECT_THAT(*OwnProcfs().ListPids(), Contains(pid));
-  EXPECT_THAT(*OwnProcfs().ListPids(), Contains(getpid()));
+  EXPECT_TRUE(ListedInode(pid));
+  EXPECT_TRUE(ListedInode(getpid()));
   child.Reap();
-  EXPECT_THAT(*OwnProcfs().ListPids(), Not(Contains(pid)));
+  EXPECT_FALSE(ListedInode(pid));
+}
+
+TEST(ListProcesses, GivesTheInodeThatTheProcessKeeps) {
+  const ChildProcess child(TellAndWait);
+  const std::optional<uint64_t> inode = ListedInode(child.pid());
+  ASSERT_TRUE(inode);
+  EXPECT_EQ(ListedInode(child.pid()), inode);
+  EXPECT_THAT(OwnProcfs().ReadInode(child.pid()), IsOkAndHolds(*inode));
+}
+
+TEST(ReadInode, FindsNoProcessThatWasReaped) {
+  ChildProcess child(TellAndWait);
+  const pid_t pid = child.pid();
+  child.Reap();
+  EXPECT_THAT(OwnProcfs().ReadInode(pid), HasCode(StatusCode::kNotFound));
 }
 
 TEST(ListIds, TakesNumbersOnly) {
@@ -137,6 +164,27 @@ TEST(ReadProcessName, KeepsACutNameThatTheFirstArgumentDoesNotBeginWith) {
   EXPECT_EQ(NameOf(child.pid()), "another-name-of");
 }
 
+// As psutil takes it.
+TEST(ReadProcessName, CompletesACutNameFromTheFirstWordOfATitle) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("a-name-of-much-more words");
+  std::filesystem::create_symlink("/bin/cat", path);
+  const ChildProcess alone([&](const Channel& channel) {
+    dup2(channel.fd(), STDIN_FILENO);
+    channel.Tell();
+    execl(path.c_str(), path.c_str(), nullptr);
+  });
+  AwaitRest(alone.pid());
+  EXPECT_EQ(NameOf(alone.pid()), "a-name-of-much-more");
+  const ChildProcess with_arguments([&](const Channel& channel) {
+    dup2(channel.fd(), STDIN_FILENO);
+    channel.Tell();
+    execl(path.c_str(), path.c_str(), "-", nullptr);
+  });
+  AwaitRest(with_arguments.pid());
+  EXPECT_EQ(NameOf(with_arguments.pid()), "a-name-of-much-more words");
+}
+
 TEST(ReadProcessName, ReadsAZombie) {
   const ChildProcess child = NamedChild("worker");
   child.Kill();
@@ -168,11 +216,12 @@ TEST(ReadCommandLine, DropsTheNulsThatATitleLeavesBehind) {
   EXPECT_EQ(CommandLineOf(child.pid()), "/bin/sh -c echo; read line app");
 }
 
-TEST(ReadCommandLine, IsCutAtItsLimit) {
-  const ChildProcess child = ShellChild({std::string(100'000, 'x')});
-  const std::string line = CommandLineOf(child.pid());
-  EXPECT_EQ(line.size(), kMaxCommandLine);
+// The kernel takes at most 128 KiB in one argument.
+TEST(ReadCommandLine, IsReadWholeWhenItIsLong) {
+  const std::vector<std::string> arguments(15, std::string(100'000, 'x'));
+  const std::string line = CommandLineOf(ShellChild(arguments).pid());
   EXPECT_THAT(line, StartsWith("/bin/sh -c echo; read line xxx"));
+  EXPECT_EQ(line.size(), 26 + 15 * 100'001U);
 }
 
 TEST(ReadCommandLine, IsEmptyForAZombie) {
@@ -187,6 +236,17 @@ TEST(ReadCommandLine, FindsNoProcessThatWasReaped) {
   child.Reap();
   EXPECT_THAT(ReadCommandLine(OwnProcfs(), pid),
               HasCode(StatusCode::kNotFound));
+}
+
+TEST(ReadUser, GivesTheRealUserOfAProcess) {
+  const ChildProcess own(TellAndWait);
+  EXPECT_THAT(ReadUser(OwnProcfs(), own.pid()), IsOkAndHolds(getuid()));
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  constexpr uid_t kReal = 4711;
+  const ChildProcess other([](const Channel& channel) {
+    if (setreuid(kReal, 0) == 0) TellAndWait(channel);
+  });
+  EXPECT_THAT(ReadUser(OwnProcfs(), other.pid()), IsOkAndHolds(kReal));
 }
 
 }  // namespace

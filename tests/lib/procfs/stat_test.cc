@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
+#include "tests/testing/child_process.h"
 #include "tests/testing/status_matchers.h"
 
 namespace pycheck {
@@ -39,10 +40,12 @@ TEST(ParseStat, TakesEachValueFromItsField) {
   ASSERT_THAT(stat, IsOk());
   EXPECT_EQ(stat->comm, "python");
   EXPECT_EQ(stat->state, 'S');
+  EXPECT_EQ(stat->parent, 1004);
   EXPECT_EQ(stat->user_ticks, 1014u);
   EXPECT_EQ(stat->system_ticks, 1015u);
   EXPECT_EQ(stat->thread_count, 1020);
   EXPECT_EQ(stat->start_ticks, 1022u);
+  EXPECT_EQ(stat->size_bytes, 1023u);
   EXPECT_EQ(stat->start_stack, 1028u);
 }
 
@@ -115,6 +118,36 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(TicksPerSecond, IsTheKernelsUnit) {
   EXPECT_EQ(TicksPerSecond(), sysconf(_SC_CLK_TCK));
   EXPECT_GT(TicksPerSecond(), 0);
+}
+
+TEST(ReadStat, ReadsAProcessByItsPid) {
+  StatBuffer buffer;
+  const absl::StatusOr<Stat> stat =
+      ReadStat(*Procfs::Open("/proc"), getpid(), buffer);
+  ASSERT_THAT(stat, IsOk());
+  EXPECT_EQ(stat->parent, getppid());
+  EXPECT_GT(stat->size_bytes, 0U);
+  EXPECT_FALSE(HasEnded(*stat));
+}
+
+TEST(ReadStat, TellsAZombie) {
+  const ChildProcess child(TellAndWait);
+  child.Kill();
+  StatBuffer buffer;
+  const absl::StatusOr<Stat> stat =
+      ReadStat(*Procfs::Open("/proc"), child.pid(), buffer);
+  ASSERT_THAT(stat, IsOk());
+  EXPECT_TRUE(HasEnded(*stat));
+  EXPECT_EQ(stat->size_bytes, 0U);
+}
+
+TEST(ReadStat, FindsNoProcessThatWasReaped) {
+  ChildProcess child(TellAndWait);
+  const pid_t pid = child.pid();
+  child.Reap();
+  StatBuffer buffer;
+  EXPECT_THAT(ReadStat(*Procfs::Open("/proc"), pid, buffer),
+              HasCode(StatusCode::kNotFound));
 }
 
 }  // namespace

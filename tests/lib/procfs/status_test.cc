@@ -102,5 +102,17 @@ INSTANTIATE_TEST_SUITE_P(
         "voluntary_ctxt_switches:\t-1\nnonvoluntary_ctxt_switches:\t1\n",
         "voluntary_ctxt_switches:\t1\nnonvoluntary_ctxt_switches:\tmany\n"));
 
+TEST(ParseRealUser, TakesTheFirstOfTheIds) {
+  EXPECT_THAT(ParseRealUser("Name:\tUid:\nUid:\t1000\t0\t1\t2\nGid:\t5\n"),
+              IsOkAndHolds(1000U));
+}
+
+TEST(ParseRealUser, RefusesATextWithoutOne) {
+  for (const char* text : {"", "Uid:\t\n", "Uid:\tx\t0\t0\t0\n", "Gid:\t1\n"}) {
+    EXPECT_THAT(ParseRealUser(text), HasCode(StatusCode::kInvalidArgument))
+        << text;
+  }
+}
+
 }  // namespace
 }  // namespace pycheck

@@ -2,15 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <memory>
+#include <deque>
+#include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
+#include "tests/testing/patterns.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_file.h"
 
@@ -19,181 +24,300 @@ namespace {
 
 using absl::StatusCode;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::StartsWith;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
-using Pids = absl::StatusOr<std::vector<pid_t>>;
+const Deadline kInAMinute{absl::Minutes(1)};
+const Deadline kNow{absl::ZeroDuration()};
 
-Pids Selected(const Selector& selector) {
-  return SelectPids(selector, *Procfs::Open("/proc"));
+Criteria Named(const std::vector<std::string>& names) {
+  return {.selector = NameSelector{names}};
 }
 
-// A word that no process outside this test has in its name or arguments.
-std::string Unique(std::string_view word) {
-  return absl::StrCat(word, getpid());
+std::vector<pid_t> ChosenBy(Selection& selection,
+                            const Deadline& deadline = kInAMinute) {
+  EXPECT_THAT(selection.Update(*Procfs::Open("/proc"), deadline), IsOk());
+  std::vector<pid_t> pids;
+  for (const Chosen& chosen : selection.chosen()) pids.push_back(chosen.pid);
+  EXPECT_TRUE(std::is_sorted(pids.begin(), pids.end()));
+  return pids;
 }
 
-CommandLineSelector Matching(const std::vector<std::string>& patterns) {
-  CommandLineSelector selector;
-  for (const std::string& pattern : patterns) {
-    selector.patterns.push_back(
-        std::make_shared<const re2::RE2>(pattern, re2::RE2::Latin1));
-  }
-  return selector;
+// A child that takes each name when it is told to.
+ChildProcess RenamingChild(const std::vector<std::string>& names) {
+  return ChildProcess([&](const Channel& channel) {
+    for (const std::string& name : names) {
+      prctl(PR_SET_NAME, name.c_str());
+      TellAndWait(channel);
+    }
+  });
 }
 
-TEST(SelectPid, GivesItWhetherOrNotItRuns) {
-  EXPECT_THAT(*Selected(PidSelector{4194304}), ElementsAre(4194304));
+void Advance(const ChildProcess& child) {
+  child.channel().Tell();
+  child.channel().Await();
 }
 
-TEST(SelectName, FindsEveryProcessOfThatNameInAscendingOrder) {
-  const ChildProcess first = NamedChild(Unique("a ("));
-  const ChildProcess other = NamedChild(Unique("b ("));
-  const ChildProcess second = NamedChild(Unique("a ("));
-  EXPECT_THAT(*Selected(NameSelector{{Unique("a (")}}),
-              ElementsAre(std::min(first.pid(), second.pid()),
-                          std::max(first.pid(), second.pid())));
+TEST(Selection, FollowsProcessesAsTheyComeAndGo) {
+  Selection selection(Named({Unique("a")}));
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
+  ChildProcess first = NamedChild(Unique("a"));
+  const ChildProcess other = NamedChild(Unique("b"));
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(first.pid()));
+  const ChildProcess second = NamedChild(Unique("a"));
+  EXPECT_THAT(ChosenBy(selection),
+              UnorderedElementsAre(first.pid(), second.pid()));
+  first.Reap();
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(second.pid()));
 }
 
-TEST(SelectName, FindsAnyOfSeveralNames) {
-  const ChildProcess first = NamedChild(Unique("c"));
-  const ChildProcess second = NamedChild(Unique("d"));
-  EXPECT_THAT(*Selected(NameSelector{{Unique("d"), Unique("c")}}),
-              testing::UnorderedElementsAre(first.pid(), second.pid()));
+TEST(Selection, NoticesAnotherNameWithoutAnotherProgram) {
+  Selection selection(Named({Unique("a")}));
+  const ChildProcess child =
+      RenamingChild({Unique("b"), Unique("a"), Unique("c")});
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
+  Advance(child);
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+  Advance(child);
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
 }
 
-TEST(SelectName, TakesWholeNamesInTheirCase) {
-  const ChildProcess child = NamedChild(Unique("e"));
-  EXPECT_THAT(*Selected(NameSelector{{Unique("")}}), IsEmpty());
-  EXPECT_THAT(*Selected(NameSelector{{Unique("E")}}), IsEmpty());
+TEST(Selection, NoticesAnotherProgram) {
+  Selection selection({.selector = CommandLineSelector{
+                           Patterns({Unique("read line program-") + "$"})}});
+  const ChildProcess child([](const Channel& channel) {
+    TellAndWait(channel);
+    ExecuteShell(channel, "/bin/sh", {absl::StrCat("program-", getppid())});
+  });
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
+  Advance(child);
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
 }
 
-TEST(SelectName, DoesNotTakeANameForAPattern) {
-  const ChildProcess child = NamedChild(Unique("f"));
-  EXPECT_THAT(*Selected(NameSelector{{Unique(".")}}), IsEmpty());
+TEST(Selection, NoticesAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  constexpr uid_t kUser = 4711;
+  Selection selection(
+      {.selector = NameSelector{{Unique("a")}}, .user = absl::StrCat(kUser)});
+  const ChildProcess child([](const Channel& channel) {
+    prctl(PR_SET_NAME, absl::StrCat("a", getppid()).c_str());
+    TellAndWait(channel);
+    if (setuid(kUser) == 0) TellAndWait(channel);
+  });
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
+  Advance(child);
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
 }
 
-TEST(SelectName, ForgetsAProcessThatWasReaped) {
-  ChildProcess child = NamedChild(Unique("g"));
-  child.Reap();
-  EXPECT_THAT(*Selected(NameSelector{{Unique("g")}}), IsEmpty());
+TEST(Selection, TellsWhetherAProcessMayHaveChanged) {
+  Selection selection(Named({Unique("a")}));
+  const ChildProcess child = RenamingChild({Unique("a"), Unique("a")});
+  AwaitRest(child.pid());
+  const auto may_have_changed = [&] {
+    ChosenBy(selection);
+    return selection.chosen().size() == 1 &&
+           selection.chosen()[0].may_have_changed;
+  };
+  EXPECT_TRUE(may_have_changed());
+  EXPECT_FALSE(may_have_changed());
+  Advance(child);
+  EXPECT_TRUE(may_have_changed());
 }
 
-TEST(SelectCommandLine, FindsAPatternAnywhereInIt) {
-  const ChildProcess child = ShellChild({"gunicorn", Unique("app-")});
-  EXPECT_THAT(*Selected(Matching({Unique("read .*gunicorn app-") + "$"})),
-              ElementsAre(child.pid()));
+// How often this process has called read(2) and its like.
+int64_t Reads() {
+  std::ifstream io("/proc/self/io");
+  std::string key;
+  int64_t value = 0;
+  while (io >> key >> value && key != "syscr:") continue;
+  return value;
 }
 
-TEST(SelectCommandLine, FindsAnyOfSeveralPatterns) {
-  const ChildProcess first = ShellChild({Unique("one-")});
-  const ChildProcess second = ShellChild({Unique("two-")});
-  EXPECT_THAT(*Selected(Matching({Unique("two-") + "$", Unique("one-") + "$"})),
-              testing::UnorderedElementsAre(first.pid(), second.pid()));
+TEST(Selection, OpensNothingOfProcessesThatRest) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] {
+    std::deque<ChildProcess> children;
+    for (int i = 0; i < 100; ++i) {
+      AwaitRest(children.emplace_back(TellAndWait).pid());
+    }
+    for (const Selector& selector : std::initializer_list<Selector>{
+             NameSelector{{"no-such-process"}},
+             CommandLineSelector{Patterns({"no-such-process"})},
+             ServiceUnitSelector{"no-such-process.service"},
+             DiscoverSelector{}}) {
+      const Procfs procfs = *Procfs::Open("/proc");
+      Selection selection({.selector = selector, .collect_children = true});
+      ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+      const int64_t before = Reads();
+      ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+      // This process itself has run, and is judged again.
+      EXPECT_LT(Reads() - before, 10);
+    }
+  });
 }
 
-TEST(SelectCommandLine, FindsAPatternInOneThatIsNotUtf8) {
-  const ChildProcess child = ShellChild({"\xff", Unique("three-")});
-  EXPECT_THAT(*Selected(Matching({Unique("read line . three-") + "$"})),
-              ElementsAre(child.pid()));
+// In a pid namespace the next pid can be chosen, so that a new process gets the
+// pid of an old one.
+TEST(Selection, JudgesANewProcessWithAnOldPid) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] {
+    constexpr pid_t kPid = 300;
+    Selection selection(Named({"wanted"}));
+    for (int i = 0; i < 10; ++i) {
+      ChooseNextPid(kPid);
+      ChildProcess unwanted = NamedChild("unwanted");
+      ASSERT_EQ(unwanted.pid(), kPid);
+      EXPECT_THAT(ChosenBy(selection), IsEmpty());
+      unwanted.Reap();
+      ChooseNextPid(kPid);
+      ChildProcess wanted = NamedChild("wanted");
+      ASSERT_EQ(wanted.pid(), kPid);
+      EXPECT_THAT(ChosenBy(selection), ElementsAre(kPid));
+      wanted.Reap();
+    }
+  });
 }
 
-TEST(SelectCommandLine, DoesNotFindAZombie) {
-  const ChildProcess child = ShellChild({Unique("four-")});
-  child.Kill();
-  EXPECT_THAT(*Selected(Matching({Unique("four-") + "$"})), IsEmpty());
-}
-
-TEST(SelectCommandLine, NeverFindsAnEmptyOne) {
-  const ChildProcess child(TellAndWait);
-  child.Kill();
-  EXPECT_THAT(*Selected(Matching({".*"})),
-              testing::Not(testing::Contains(child.pid())));
-}
-
-class PidFile : public testing::TestWithParam<const char*> {};
-
-TEST_P(PidFile, BeginsWithALineOfOneNumber) {
-  const TemporaryFile file(GetParam());
-  EXPECT_THAT(*Selected(PidFileSelector{file.path()}), ElementsAre(4711));
-}
-
-INSTANTIATE_TEST_SUITE_P(SelectPidFile, PidFile,
-                         testing::Values("4711", "4711\n", "  4711\t\r\n\n",
-                                         "4711\n4712\n", "4711\n/data\n",
-                                         "04711"));
-
-class BadPidFile : public testing::TestWithParam<std::string> {};
-
-TEST_P(BadPidFile, IsRefusedWithTheRemedy) {
-  const TemporaryFile file(GetParam());
-  EXPECT_THAT(
-      Selected(PidFileSelector{file.path()}),
-      StatusIs(
-          StatusCode::kInvalidArgument,
-          testing::AllOf(
-              StartsWith(absl::StrCat("pid_file: ", file.path(), " holds")),
-              HasSubstr("not a process id; its first line must be one "
-                        "number"))));
-}
-
-INSTANTIATE_TEST_SUITE_P(SelectPidFile, BadPidFile,
-                         testing::Values("", "\n", "gunicorn", "-4711", "0",
-                                         "-1", "4711 4712", "\n4711", "4711;",
-                                         "12.5", "0x1267", "2147483648",
-                                         "99999999999999999999",
-                                         std::string("47\0011", 4),
-                                         std::string(4096, '9')));
-
-TEST(SelectPidFile, ShowsWhatABadFileHolds) {
-  const TemporaryFile file("pid\x01 \"" + std::string(200, 'x'));
-  EXPECT_THAT(
-      Selected(PidFileSelector{file.path()}),
-      StatusIs(StatusCode::kInvalidArgument,
-               absl::StrCat("pid_file: ", file.path(), " holds \"pid\\x01 \\\"",
-                            std::string(74, 'x'),
-                            "\", not a process id; its first line must "
-                            "be one number")));
-}
-
-TEST(SelectPidFile, NamesAMissingFileAndTheRemedy) {
-  EXPECT_THAT(
-      Selected(PidFileSelector{"/nowhere/app.pid"}),
-      StatusIs(StatusCode::kNotFound,
-               testing::AllOf(
-                   StartsWith("pid_file: cannot open /nowhere/app.pid"),
-                   HasSubstr("; check the path, and that the Agent's user may "
-                             "read the file"))));
-}
-
-TEST(SelectPidFile, RefusesADirectory) {
+// Where a process's clock cannot be read, as in a container that sees another
+// pid namespace's procfs, time decides.
+TEST(Selection, NoticesChangesInAnotherPidNamespace) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
   const TemporaryDirectory directory;
-  EXPECT_THAT(Selected(PidFileSelector{directory.path()}),
-              StatusIs(StatusCode::kFailedPrecondition,
-                       HasSubstr("cannot read " + directory.path())));
+  RunApart([&] {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount("none", "/", nullptr, MS_PRIVATE | MS_REC, nullptr), 0);
+    ASSERT_EQ(mount("proc", directory.path().c_str(), "proc", 0, nullptr), 0);
+    const ChildProcess child = RenamingChild({Unique("b"), Unique("a")});
+    const std::string name = Unique("a");
+    ASSERT_EQ(unshare(CLONE_NEWPID), 0);
+    const Channel& channel = child.channel();
+    RunApart([&] {
+      const Procfs procfs = *Procfs::Open(directory.path());
+      ASSERT_FALSE(procfs.has_own_pids());
+      Selection selection(Named({name}));
+      ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+      EXPECT_THAT(selection.chosen(), IsEmpty());
+      channel.Tell();
+      channel.Await();
+      ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+      ASSERT_THAT(selection.chosen(), SizeIs(1));
+      EXPECT_EQ(selection.chosen()[0].pid, child.pid());
+    });
+    ASSERT_EQ(umount2(directory.path().c_str(), MNT_DETACH), 0);
+  });
 }
 
-TEST(SelectPidFile, RefusesAFileThatIsTooLong) {
-  const TemporaryFile file(std::string(4097, '1'));
-  EXPECT_THAT(Selected(PidFileSelector{file.path()}),
-              StatusIs(StatusCode::kOutOfRange,
-                       HasSubstr("is longer than 4096 bytes")));
+TEST(Selection, ChoosesAPidWithoutLookingForIt) {
+  Selection selection({.selector = PidSelector{4194304}});
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(4194304));
+  EXPECT_EQ(selection.chosen()[0].inode, 0U);
 }
 
-TEST(SelectPidFile, DoesNotWaitForTheWriterOfAFifo) {
-  const TemporaryDirectory directory;
-  const std::string path = directory.File("fifo");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  EXPECT_THAT(Selected(PidFileSelector{path}),
-              HasCode(StatusCode::kInvalidArgument));
+TEST(Selection, FollowsThePidFile) {
+  const TemporaryFile file("4711");
+  Selection selection({.selector = PidFileSelector{file.path()}});
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(4711));
+  std::ofstream(file.path()) << "4712";
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(4712));
 }
 
-TEST(SelectPidFile, ReadsTheFileAnewEachTime) {
-  const TemporaryFile file("1");
-  EXPECT_THAT(*Selected(PidFileSelector{file.path()}), ElementsAre(1));
-  std::ofstream(file.path()) << "2";
-  EXPECT_THAT(*Selected(PidFileSelector{file.path()}), ElementsAre(2));
+TEST(Selection, FailsWithoutThePidFile) {
+  Selection selection({.selector = PidFileSelector{"/nowhere/app.pid"}});
+  EXPECT_THAT(selection.Update(*Procfs::Open("/proc"), kInAMinute),
+              HasCode(StatusCode::kNotFound));
+  EXPECT_THAT(selection.chosen(), IsEmpty());
+}
+
+TEST(Selection, AddsDescendantsOfEveryDegree) {
+  const ChildProcess top([](const Channel& channel) {
+    const ChildProcess middle([](const Channel& inner) {
+      const ChildProcess bottom(TellAndWait);
+      TellAndWait(inner);
+    });
+    prctl(PR_SET_NAME, absl::StrCat("top", getppid()).c_str());
+    TellAndWait(channel);
+  });
+  Selection alone(Named({Unique("top")}));
+  EXPECT_THAT(ChosenBy(alone), ElementsAre(top.pid()));
+  Selection with_children(
+      {.selector = NameSelector{{Unique("top")}}, .collect_children = true});
+  EXPECT_THAT(ChosenBy(with_children), SizeIs(3));
+  Selection by_pid(
+      {.selector = PidSelector{top.pid()}, .collect_children = true});
+  EXPECT_EQ(ChosenBy(by_pid), ChosenBy(with_children));
+}
+
+// A worker whose master has ended belongs to whoever takes it in, though it has
+// done nothing itself.
+TEST(Selection, DropsAChildWhoseParentHasEnded) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ChildProcess parent([&](const Channel& channel) {
+    prctl(PR_SET_NAME, absl::StrCat("parent", getppid()).c_str());
+    if (fork() == 0) {
+      // It outlives its parent, and ends with the test.
+      prctl(PR_SET_NAME, "child");
+      close(ends[1]);
+      char byte;
+      static_cast<void>(!read(ends[0], &byte, 1));
+      _exit(0);
+    }
+    TellAndWait(channel);
+  });
+  Selection selection(
+      {.selector = NameSelector{{Unique("parent")}}, .collect_children = true});
+  ASSERT_THAT(ChosenBy(selection), SizeIs(2));
+  const pid_t child = selection.chosen()[0].pid != parent.pid()
+                          ? selection.chosen()[0].pid
+                          : selection.chosen()[1].pid;
+  AwaitRest(child);
+  ASSERT_THAT(ChosenBy(selection), SizeIs(2));
+  parent.Kill();  // a zombie now
+  EXPECT_THAT(ChosenBy(selection), testing::Not(testing::Contains(child)));
+  parent.Reap();
+  EXPECT_THAT(ChosenBy(selection), IsEmpty());
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(Selection, ExcludesDescendantsToo) {
+  const ChildProcess master([](const Channel& channel) {
+    prctl(PR_SET_NAME, absl::StrCat("master", getppid()).c_str());
+    const ChildProcess excluded = ShellChild({"excluded"});
+    const ChildProcess kept = ShellChild({"kept"});
+    TellAndWait(channel);
+  });
+  Selection selection({.selector = NameSelector{{Unique("master")}},
+                       .collect_children = true,
+                       .exclude = Patterns({"excluded$"})});
+  EXPECT_THAT(ChosenBy(selection), SizeIs(2));
+}
+
+// Without time one process is judged in each run, and none is forgotten.
+TEST(Selection, JudgesAllInTheEndThoughThereIsNoTime) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] {
+    std::deque<ChildProcess> children;
+    for (int i = 0; i < 10; ++i) {
+      const ChildProcess& child =
+          children.emplace_back([](const Channel& channel) {
+            prctl(PR_SET_NAME, "worker");
+            TellAndWait(channel);
+          });
+      AwaitRest(child.pid());
+    }
+    Selection selection(Named({"worker"}));
+    const Procfs procfs = *Procfs::Open("/proc");
+    // One is judged in each run: this process, which runs, now and then again.
+    EXPECT_THAT(selection.Update(procfs, kNow), IsOk());
+    EXPECT_EQ(selection.waiting(), 10U);
+    for (int run = 0; run < 12; ++run) {
+      EXPECT_THAT(selection.Update(procfs, kNow), IsOk());
+    }
+    EXPECT_THAT(selection.chosen(), SizeIs(10));
+    EXPECT_LE(selection.waiting(), 1U);
+  });
 }
 
 }  // namespace

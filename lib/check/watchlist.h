@@ -1,0 +1,101 @@
+#ifndef PYCHECK_LIB_CHECK_WATCHLIST_H_
+#define PYCHECK_LIB_CHECK_WATCHLIST_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "lib/base/deadline.h"
+#include "lib/config/options.h"
+#include "lib/process/process.h"
+#include "lib/sample/gauges.h"
+#include "lib/sample/series.h"
+#include "lib/selection/selection.h"
+#include "lib/sink/tag_set.h"
+
+namespace pycheck {
+
+// A process that was chosen, and what the last run made of it.
+struct Watched {
+  enum class State {
+    kWaiting,   // it was not looked at yet: the run's time was over
+    kReported,  // it has gauges, or has had them
+    kNoPython,
+    kOverLimit,  // there are as many others as there may be
+    kUnseen,     // whether there is a Python in it may not be looked at
+    kFailed,     // it could not be opened or read
+    kEnded,
+  };
+
+  State state = State::kWaiting;
+  bool is_fresh = false;  // it was read in the last run
+  absl::Status problem;   // of kNoPython, kUnseen and kFailed
+  int64_t served_ns = 0;  // when it was last looked at, or first chosen
+  std::optional<Process> process;
+  std::optional<Reading> last;
+  Gauges gauges;  // of the last reading
+  Traits traits;
+  TagSet tags;
+};
+
+// Follows the chosen processes from run to run. Not thread-safe.
+class Watchlist {
+ public:
+  // Each gets `instance_tags`.
+  Watchlist(const Options& options, std::vector<std::string> instance_tags);
+
+  // Reads the processes. When `deadline` has passed, the rest waits for the
+  // next run; the longest waiting come first, and one is read in any case, so
+  // that none waits for ever. A process that was born since `last_run_ns`, the
+  // time since boot of the last run that left none waiting, is counted from its
+  // birth.
+  void Update(const std::vector<Chosen>& chosen, const Sources& sources,
+              const Deadline& deadline, std::optional<int64_t> last_run_ns);
+
+  const absl::btree_map<pid_t, Watched>& processes() const {
+    return processes_;
+  }
+
+  // How many were not read in the last Update for want of time.
+  int carried() const { return carried_; }
+
+ private:
+  // Of one Update.
+  struct Run {
+    const Sources& sources;
+    std::optional<int64_t> last_run_ns;
+    int64_t now_ns;
+  };
+
+  void Enlist(const std::vector<Chosen>& chosen, int64_t now_ns);
+  bool IsToBeServed(const Chosen& chosen, const Watched& watched);
+  void Serve(const Run& run, const Chosen& chosen, Watched& watched);
+  absl::Status Read(const Run& run, Watched& watched);
+  absl::Status Start(const Run& run, const Chosen& chosen, Watched& watched,
+                     std::optional<uint64_t> known_start);
+  void Settle(Watched& watched, absl::Status status);
+  Traits ReadTraits(const Procfs& procfs, const Watched& watched, bool renamed);
+  const std::string& NameOfUser(uid_t user);
+
+  std::vector<std::string> instance_tags_;
+  TagBy tag_by_;
+  int64_t limit_;
+  bool only_python_;  // leave out what may not be looked into
+  absl::btree_map<pid_t, Watched> processes_;
+  int64_t open_ = 0;  // of them
+  int64_t room_ = 0;
+  int carried_ = 0;
+  std::vector<std::pair<int64_t, const Chosen*>> queue_;
+  absl::flat_hash_map<uid_t, std::string> user_names_;
+};
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_CHECK_WATCHLIST_H_

@@ -1,0 +1,57 @@
+#ifndef PYCHECK_LIB_SAMPLE_SERIES_H_
+#define PYCHECK_LIB_SAMPLE_SERIES_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "lib/config/options.h"
+#include "lib/sample/gauges.h"
+#include "lib/sink/tag_set.h"
+
+namespace pycheck {
+
+// What tells the series of one process from those of others.
+struct Traits {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::string user;
+  std::string command;         // the process's name
+  std::string implementation;  // of the interpreter; empty while unknown
+  std::string version;         // of the interpreter; empty while unknown
+
+  bool operator==(const Traits&) const = default;
+};
+
+// The tags of a process: those of the instance, then those of its traits that
+// `tag_by` asks for and that are known, then those of its interpreter.
+TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
+                  const Traits& traits);
+
+// Adds processes' gauges up, one sum for all processes with the same tags.
+class Sums {
+ public:
+  struct Sum {
+    TagSet tags;
+    int64_t processes = 0;
+    // What one of the processes does not have, the sum does not have either.
+    Gauges gauges;
+  };
+
+  void Add(const TagSet& tags, const Gauges& gauges);
+
+  // In the order of the tags.
+  const absl::btree_map<std::vector<std::string>, Sum>& sums() const {
+    return sums_;
+  }
+
+ private:
+  absl::btree_map<std::vector<std::string>, Sum> sums_;
+};
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_SAMPLE_SERIES_H_

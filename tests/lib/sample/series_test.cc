@@ -1,0 +1,78 @@
+#include "lib/sample/series.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pycheck {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+const Traits kTraits = {.pid = 12,
+                        .parent = 1,
+                        .user = "www-data",
+                        .command = "gunicorn",
+                        .implementation = "CPython",
+                        .version = "3.11.2"};
+
+TEST(SeriesTags, HaveWhatIsAskedFor) {
+  EXPECT_THAT(SeriesTags({"env:prod", "process_name:app"}, {}, kTraits).tags(),
+              ElementsAre("env:prod", "process_name:app", "pid:12",
+                          "lang_interpreter:CPython", "lang_version:3.11.2"));
+  const TagBy all = {
+      .pid = true, .parent = true, .user = true, .command = true};
+  EXPECT_THAT(
+      SeriesTags({}, all, kTraits).tags(),
+      ElementsAre("pid:12", "ppid:1", "user:www-data", "command:gunicorn",
+                  "lang_interpreter:CPython", "lang_version:3.11.2"));
+}
+
+TEST(SeriesTags, LeaveOutWhatIsNotKnown) {
+  const TagBy all = {
+      .pid = false, .parent = false, .user = true, .command = true};
+  EXPECT_THAT(SeriesTags({}, all, Traits()).tags(), ElementsAre());
+}
+
+Gauges Values(std::optional<double> first, std::optional<double> second) {
+  Gauges gauges;
+  gauges[0] = first;
+  gauges[1] = second;
+  return gauges;
+}
+
+TEST(Sums, AddUpWhatHasTheSameTags) {
+  Sums sums;
+  const TagSet a({"a"});
+  const TagSet also_a({"a"});
+  const TagSet b({"b"});
+  sums.Add(a, Values(1, 2));
+  sums.Add(b, Values(10, 20));
+  sums.Add(also_a, Values(3, 0));
+  ASSERT_THAT(sums.sums(), SizeIs(2));
+  const Sums::Sum& first = sums.sums().at({"a"});
+  EXPECT_EQ(first.processes, 2);
+  EXPECT_EQ(first.gauges, Values(4, 2));
+  EXPECT_THAT(first.tags.tags(), ElementsAre("a"));
+  EXPECT_EQ(sums.sums().at({"b"}).gauges, Values(10, 20));
+}
+
+TEST(Sums, AreAbsentWhereOneOfTheProcessesIs) {
+  for (const int missing : {0, 1, 2}) {
+    Sums sums;
+    const TagSet tags({"a"});
+    for (const int process : {0, 1, 2}) {
+      sums.Add(tags, Values(1, process == missing ? std::nullopt
+                                                  : std::optional(1.0)));
+    }
+    EXPECT_EQ(sums.sums().at({"a"}).gauges, Values(3, std::nullopt));
+    EXPECT_EQ(sums.sums().at({"a"}).processes, 3);
+  }
+}
+
+}  // namespace
+}  // namespace pycheck
