@@ -92,8 +92,7 @@ Check::Check(Options options, Procfs procfs)
       procfs_(std::move(procfs)),
       tags_(InstanceTags(options_)),
       selection_(options_.criteria),
-      watchlist_(options_, tags_.tags()),
-      warnings_(options_.notes) {
+      watchlist_(options_, tags_.tags()) {
   if (procfs_.has_own_pids()) {
     absl::StatusOr<Taskstats> taskstats = Taskstats::Open(procfs_);
     if (taskstats.ok()) taskstats_ = *std::move(taskstats);
@@ -164,6 +163,9 @@ bool Check::IsEveryProcessRead() const {
 }
 
 void Check::NoteFindings() {
+  for (const std::string& note : options_.notes) {
+    findings_.Add(Topic::kProcesses, note, note);
+  }
   NoteWaiting();
   NoteProcesses();
   NoteCounts();

@@ -156,7 +156,7 @@ absl::Status Watchlist::Read(const Run& run, Watched& watched) {
 }
 
 // Notes what came of looking at a process.
-void Watchlist::Settle(Watched& watched, absl::Status status) {
+void Watchlist::Settle(Watched& watched, absl::Status status) const {
   const auto set_aside = [&](Watched::State state, absl::Status problem) {
     watched.state = state;
     watched.problem = std::move(problem);

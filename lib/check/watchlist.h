@@ -80,7 +80,7 @@ class Watchlist {
   absl::Status Read(const Run& run, Watched& watched);
   absl::Status Start(const Run& run, const Chosen& chosen, Watched& watched,
                      std::optional<uint64_t> known_start);
-  void Settle(Watched& watched, absl::Status status);
+  void Settle(Watched& watched, absl::Status status) const;
   Traits ReadTraits(const Procfs& procfs, const Watched& watched, bool renamed);
   const std::string& NameOfUser(uid_t user);
 

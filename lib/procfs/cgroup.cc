@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "lib/base/file.h"
@@ -21,20 +20,17 @@ std::vector<std::string_view> PathParts(std::string_view line) {
   return absl::StrSplit(fields[2], '/', absl::SkipEmpty());
 }
 
-bool IsHexadecimal(char c) {
-  return absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
-         (c >= 'a' && c <= 'f');
-}
-
+// A run of as many digits as an id has, and of no more.
 std::optional<std::string_view> FindIdIn(std::string_view part) {
-  for (auto begin = part.begin(); begin != part.end();) {
-    begin = std::find_if(begin, part.end(), IsHexadecimal);
-    const auto end = std::find_if_not(begin, part.end(), IsHexadecimal);
-    if (static_cast<size_t>(end - begin) == kContainerIdLength) {
-      return part.substr(static_cast<size_t>(begin - part.begin()),
-                         kContainerIdLength);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  size_t begin = part.find_first_of(kDigits);
+  while (begin != std::string_view::npos) {
+    const size_t end =
+        std::min(part.find_first_not_of(kDigits, begin), part.size());
+    if (end - begin == kContainerIdLength) {
+      return part.substr(begin, kContainerIdLength);
     }
-    begin = end;
+    begin = part.find_first_of(kDigits, end);
   }
   return std::nullopt;
 }
@@ -61,10 +57,11 @@ bool IsInUnit(std::string_view text, std::string_view unit) {
 
 std::optional<std::string_view> FindContainerId(std::string_view text) {
   for (const std::string_view line : absl::StrSplit(text, '\n')) {
-    const std::vector<std::string_view> parts = PathParts(line);
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-      if (const auto id = FindIdIn(*part)) return id;
+    std::optional<std::string_view> innermost;
+    for (const std::string_view part : PathParts(line)) {
+      if (const auto id = FindIdIn(part)) innermost = id;
     }
+    if (innermost) return innermost;
   }
   return std::nullopt;
 }

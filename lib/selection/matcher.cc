@@ -84,9 +84,9 @@ absl::Status Matcher::Prepare() {
     user_ = FindUser(criteria_.user);
     if (!user_) {
       return absl::NotFoundError(absl::StrCat(
-          "instance option \"user\": there is no user \"", criteria_.user,
-          "\" here; write the name of one, or, where the Agent does not know "
-          "the machine's users, as in a container, the number"));
+          R"(instance option "user": there is no user ")", criteria_.user, "\"",
+          " here; write the name of one, or, where the Agent does not know the "
+          "machine's users, as in a container, the number"));
     }
   }
   if (const auto* file = std::get_if<PidFileSelector>(&criteria_.selector)) {

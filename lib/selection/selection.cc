@@ -49,6 +49,7 @@ void Selection::List(const std::vector<ListedProcess>& processes,
     Known& known = entry->second;
     if (is_new || known.inode != process.inode) {
       known = {.inode = process.inode, .first_seen_ns = now_ns_};
+      descents_.erase(process.pid);
     }
     known.listed_in_run = run_;
     known.judged_now = false;
@@ -109,7 +110,7 @@ void Selection::UpdateDescents(const Procfs& procfs) {
     return !known_.contains(entry.first);
   });
   for (const auto& [pid, known] : known_) {
-    if (known.judged_now || !descents_.contains(pid)) ReadDescent(procfs, pid);
+    if (known.judged_now) ReadDescent(procfs, pid);
   }
   for (auto& [pid, descent] : descents_) {
     descent.from_selected.reset();
@@ -120,10 +121,12 @@ void Selection::UpdateDescents(const Procfs& procfs) {
 }
 
 void Selection::ReadDescent(const Procfs& procfs, pid_t pid) {
+  // No process has this inode: what could not be read is read again.
+  constexpr uint64_t kUnread = ~uint64_t{0};
   StatBuffer buffer;
   const absl::StatusOr<Stat> stat = ReadStat(procfs, pid, buffer);
   Descent& descent = descents_[pid];
-  descent = {.ended = true};
+  descent = {.parent_inode = kUnread};
   if (!stat.ok()) return;
   descent.parent = stat->parent;
   descent.parent_inode = LivingInode(stat->parent);

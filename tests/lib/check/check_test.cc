@@ -648,7 +648,9 @@ TEST(Check, IsUnsureOfHowManyThereAreWhileSomeWait) {
 TEST(Check, SaysOnceWhichOptionsMeanNothing) {
   Check check = MakeCheck("{name: app, pid: 4194304, try_sudo: true}");
   EXPECT_THAT(RunOnce(check).warnings, Contains(HasSubstr("\"try_sudo\"")));
-  EXPECT_THAT(RunOnce(check).warnings, IsEmpty());
+  const RecordingSink later = RunOnce(check);
+  EXPECT_THAT(later.warnings, IsEmpty());
+  EXPECT_THAT(later.Find(kUp).message, HasSubstr("\"try_sudo\""));
 }
 
 }  // namespace
