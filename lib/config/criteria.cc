@@ -27,8 +27,6 @@ absl::StatusOr<std::vector<Pattern>> CompilePatterns(
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kMaxPatternBytes);
-  // A command line need not be UTF-8, and must be searched all the same.
-  options.set_encoding(re2::RE2::Options::EncodingLatin1);
   std::vector<Pattern> patterns;
   for (const std::string& text : texts) {
     auto compiled = std::make_shared<const re2::RE2>(text, options);

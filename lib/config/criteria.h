@@ -16,7 +16,8 @@
 
 namespace pycheck {
 
-// A text to find in a command line, or a regular expression to match there.
+// A text to find in a command line, or a regular expression to match there;
+// both are UTF-8.
 using Pattern = std::shared_ptr<const re2::RE2>;
 
 // The option with which an instance chooses its processes. Where Datadog's

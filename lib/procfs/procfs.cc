@@ -15,7 +15,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/procfs/stat.h"
@@ -40,10 +39,11 @@ bool NamesOnePidNamespace(const std::string& root) {
 // Arguments end with a NUL. In a title that a process has written over them a
 // space may be all that there is between words.
 std::string_view FirstArgument(std::string_view arguments) {
-  const bool is_title =
-      !absl::ConsumeSuffix(&arguments, std::string_view("", 1)) ||
-      arguments.find('\0') == std::string_view::npos;
-  return arguments.substr(0, arguments.find(is_title ? ' ' : '\0'));
+  const bool has_end = !arguments.empty() && arguments.back() == '\0';
+  if (has_end) arguments.remove_suffix(1);
+  const bool is_list =
+      has_end && arguments.find('\0') != std::string_view::npos;
+  return arguments.substr(0, arguments.find(is_list ? '\0' : ' '));
 }
 
 // Calls `use` for each entry of a directory whose name is a number.

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/users.h"
+#include "lib/base/utf8.h"
 #include "lib/procfs/cgroup.h"
 #include "lib/procfs/stat.h"
 #include "lib/selection/pid_file.h"
@@ -24,10 +25,12 @@ bool IsFoundIn(const std::string& line, const Pattern& pattern) {
 
 absl::StatusOr<bool> AnyIsFound(const std::vector<Pattern>& patterns,
                                 const Procfs& procfs, pid_t pid) {
-  const absl::StatusOr<std::string> line = ReadCommandLine(procfs, pid);
-  if (!line.ok()) return line.status();
-  return !line->empty() && absl::c_any_of(patterns, [&](const Pattern& each) {
-    return IsFoundIn(*line, each);
+  absl::StatusOr<std::string> bytes = ReadCommandLine(procfs, pid);
+  if (!bytes.ok()) return bytes.status();
+  // It need not be text, and is searched all the same.
+  const std::string line = WithoutInvalidUtf8(*std::move(bytes));
+  return !line.empty() && absl::c_any_of(patterns, [&](const Pattern& each) {
+    return IsFoundIn(line, each);
   });
 }
 

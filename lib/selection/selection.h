@@ -36,11 +36,12 @@ struct Chosen {
 // may have changed. Its inode tells a new process with an old pid. As for
 // executing another program, taking another name, command line or user: for
 // all of that a process has to run, so the verdict stands as long as the
-// process's CPU clock does. Where that cannot be read (pids of another pid
-// namespace) it stands for as long as the process was known before, and at
-// most for kLongestStand, as does that a process may not be looked at. Its
-// descent changes without its doing: its parent is asked for again when the one
-// that was known has ended.
+// process's CPU clock does. (The kernel brings that up to date when a process
+// goes to sleep, and at each tick while it runs.) Where that cannot be read
+// (pids of another pid namespace) it stands for as long as the process was
+// known before, and at most for kLongestStand, as does that a process may not
+// be looked at. Its descent changes without its doing: its parent is asked for
+// again when the one that was known has ended.
 //
 // Not thread-safe.
 class Selection {

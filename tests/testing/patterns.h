@@ -22,8 +22,7 @@ inline std::vector<Pattern> Patterns(const std::vector<std::string>& texts) {
   std::vector<Pattern> patterns;
   patterns.reserve(texts.size());
   for (const std::string& text : texts) {
-    patterns.push_back(
-        std::make_shared<const re2::RE2>(text, re2::RE2::Latin1));
+    patterns.push_back(std::make_shared<const re2::RE2>(text));
   }
   return patterns;
 }

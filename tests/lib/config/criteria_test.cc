@@ -123,7 +123,7 @@ TEST(SearchStringOption, GivesPatternsWithoutExactMatch) {
   const auto& patterns =
       std::get<CommandLineSelector>(criteria->selector).patterns;
   ASSERT_EQ(patterns.size(), 2u);
-  EXPECT_TRUE(re2::RE2::PartialMatch("x gunicorn \xff app", *patterns[0]));
+  EXPECT_TRUE(re2::RE2::PartialMatch("x gunicorn - app", *patterns[0]));
   EXPECT_FALSE(re2::RE2::PartialMatch("x uwsgi", *patterns[1]));
 }
 

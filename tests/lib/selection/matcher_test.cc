@@ -83,6 +83,14 @@ TEST(MatcherOfCommandLines, FindsAPatternInOneThatIsNotUtf8) {
   EXPECT_TRUE(SelectsLine({"read line . word$"}, child.pid()));
 }
 
+TEST(MatcherOfCommandLines, TakesCharactersForCharacters) {
+  const ChildProcess child = ShellChild({"caf\xc3\xa9"});
+  EXPECT_TRUE(SelectsLine({"caf.$"}, child.pid()));
+  EXPECT_TRUE(SelectsLine({"caf[\xc3\xa9]$"}, child.pid()));
+  EXPECT_TRUE(SelectsLine({"(?i)caf\xc3\x89$"}, child.pid()));
+  EXPECT_FALSE(SelectsLine({"caf..$"}, child.pid()));
+}
+
 TEST(MatcherOfCommandLines, FindsAPatternBehindTwoMebibytes) {
   std::vector<std::string> arguments(15, std::string(130'000, 'x'));
   arguments.emplace_back("word");
