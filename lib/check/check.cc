@@ -1,6 +1,7 @@
 #include "lib/check/check.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 #include <variant>
 
@@ -8,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "lib/base/deadline.h"
-#include "lib/procfs/cpu_clock.h"
 #include "lib/sample/series.h"
 
 namespace pycheck {
@@ -21,6 +21,7 @@ constexpr char kSummed[] = "python.process.summed";
 
 // Kinds of findings that several functions know.
 constexpr std::string_view kDenied = "denied";
+constexpr std::string_view kHidden = "hidden";
 
 using Topic = Findings::Topic;
 using State = Watched::State;
@@ -100,11 +101,9 @@ Check::Check(Options options, Procfs procfs)
 }
 
 absl::Status Check::Collect() {
-  const int64_t now = BootNanoseconds();
   // To find out who is there takes at most half of the time.
   const Deadline to_select(options_.time_budget / 2);
   const Deadline deadline(options_.time_budget);
-  findings_.Clear();
   failure_ = selection_.Update(procfs_, to_select);
   if (!failure_.ok()) return failure_;
   watchlist_.Update(selection_.chosen(),
@@ -112,14 +111,12 @@ absl::Status Check::Collect() {
                      .taskstats = taskstats_ ? &*taskstats_ : nullptr,
                      .binaries = binaries_,
                      .user = options_.tag_by.user},
-                    deadline, last_run_boot_ns_);
-  if (selection_.waiting() == 0 && watchlist_.carried() == 0) {
-    last_run_boot_ns_ = now;
-  }
+                    deadline);
+  findings_.Clear();
   NoteFindings();
-  if (!options_.ignore_denied_access) {
-    for (const Topic topic : {Topic::kProcesses, Topic::kCounts}) {
-      if (!findings_.Has(topic, kDenied)) continue;
+  if (options_.ignore_denied_access) return absl::OkStatus();
+  for (const Topic topic : {Topic::kProcesses, Topic::kCounts}) {
+    if (findings_.Has(topic, kDenied) || findings_.Has(topic, kHidden)) {
       return absl::PermissionDeniedError(absl::StrCat(
           "ignore_denied_access is false: ", findings_.Message(topic)));
     }
@@ -127,42 +124,43 @@ absl::Status Check::Collect() {
   return absl::OkStatus();
 }
 
-// How many processes there are with a Python in them, as far as is known.
-int64_t Check::Matching() const {
+int64_t Check::CountStates(std::initializer_list<State> states) const {
   return std::count_if(watchlist_.processes().begin(),
-                       watchlist_.processes().end(), [](const auto& entry) {
-                         const Watched& watched = entry.second;
-                         switch (watched.state) {
-                           case State::kWaiting:
-                           case State::kReported:
-                           case State::kOverLimit:
-                             return true;
-                           case State::kFailed:  // it may be the id of a thread
-                             return !absl::IsInvalidArgument(watched.problem);
-                           default:
-                             return false;
-                         }
+                       watchlist_.processes().end(), [&](const auto& entry) {
+                         return std::find(states.begin(), states.end(),
+                                          entry.second.state) != states.end();
                        });
+}
+
+// How many processes there are that hold a Python, or may.
+int64_t Check::Matching() const {
+  const int64_t threads =
+      std::count_if(watchlist_.processes().begin(),
+                    watchlist_.processes().end(), [](const auto& entry) {
+                      return entry.second.state == State::kFailed &&
+                             absl::IsInvalidArgument(entry.second.problem);
+                    });
+  return CountStates({State::kWaiting, State::kReported, State::kOverLimit,
+                      State::kFailed}) -
+         threads;
 }
 
 // Whether there is none of which it is not known what it is.
 bool Check::IsEveryProcessKnown() const {
-  return selection_.waiting() == 0 &&
-         std::none_of(watchlist_.processes().begin(),
-                      watchlist_.processes().end(), [](const auto& entry) {
-                        return entry.second.state == State::kWaiting;
-                      });
+  return selection_.waiting() == 0 && selection_.denied() == 0 &&
+         CountStates({State::kWaiting}) == 0;
 }
 
 bool Check::IsEveryProcessRead() const {
-  return selection_.waiting() == 0 && watchlist_.carried() == 0 &&
-         std::none_of(watchlist_.processes().begin(),
-                      watchlist_.processes().end(), [](const auto& entry) {
-                        return entry.second.state == State::kFailed;
-                      });
+  return IsEveryProcessKnown() && watchlist_.carried() == 0 &&
+         CountStates({State::kFailed, State::kOverLimit}) == 0;
 }
 
 void Check::NoteFindings() {
+  if (options_.aggregation == Aggregation::kSum && !IsEveryProcessRead()) {
+    findings_.Add(Topic::kProcesses, "sums",
+                  "sums are left out, as they would lack processes");
+  }
   for (const std::string& note : options_.notes) {
     findings_.Add(Topic::kProcesses, note, note);
   }
@@ -206,9 +204,6 @@ void Check::NoteWaiting() {
                      " processes wait for the next run, as this one has "
                      "taken its ",
                      absl::FormatDuration(options_.time_budget),
-                     options_.aggregation == Aggregation::kSum
-                         ? ", and sums are left out until all are read"
-                         : "",
                      "; raise time_budget, or choose fewer processes"));
   }
   if (selection_.denied() > 0) {
@@ -303,8 +298,9 @@ void Check::Report(MetricSink& sink) {
     }
   }
   ReportUp(sink);
-  sink.ServiceCheck(kGcReadable, Readable(), tags_,
-                    findings_.Message(Topic::kCounts));
+  sink.ServiceCheck(
+      kGcReadable, Readable(), tags_,
+      failure_.ok() ? findings_.Message(Topic::kCounts) : std::string());
   for (const std::string& warning : warnings_) sink.Warn(warning);
   warnings_.clear();
 }
@@ -353,29 +349,36 @@ void Check::ReportUp(MetricSink& sink) const {
 }
 
 // As in the process check.
-ServiceStatus Check::Up() const {
-  const int64_t count = Matching();
-  ServiceStatus status = ServiceStatus::kOk;
+ServiceStatus Check::StatusOf(int64_t count) const {
   if (!options_.thresholds) {
-    if (count == 0) status = ServiceStatus::kCritical;
-  } else if (!IsWithin(options_.thresholds->critical, count)) {
-    status = ServiceStatus::kCritical;
-  } else if (!IsWithin(options_.thresholds->warning, count)) {
-    status = ServiceStatus::kWarning;
+    return count == 0 ? ServiceStatus::kCritical : ServiceStatus::kOk;
   }
-  // There may be more of them.
-  if (!IsEveryProcessKnown() && status != ServiceStatus::kOk) {
-    return ServiceStatus::kUnknown;
+  if (!IsWithin(options_.thresholds->critical, count)) {
+    return ServiceStatus::kCritical;
   }
-  return status;
+  return IsWithin(options_.thresholds->warning, count)
+             ? ServiceStatus::kOk
+             : ServiceStatus::kWarning;
+}
+
+ServiceStatus Check::Up() const {
+  const int64_t most = Matching();
+  if (IsEveryProcessKnown()) return StatusOf(most);
+  // What is not known may all be Pythons that match, or none of it.
+  const int64_t least = most - CountStates({State::kWaiting});
+  const int64_t unjudged =
+      static_cast<int64_t>(selection_.waiting()) + selection_.denied();
+  return StatusOf(least) == ServiceStatus::kOk &&
+                 StatusOf(most + unjudged) == ServiceStatus::kOk
+             ? ServiceStatus::kOk
+             : ServiceStatus::kUnknown;
 }
 
 ServiceStatus Check::Readable() const {
-  if (!failure_.ok() || watchlist_.processes().empty()) {
-    return ServiceStatus::kUnknown;
-  }
-  return findings_.Has(Topic::kCounts, kDenied) ? ServiceStatus::kWarning
-                                                : ServiceStatus::kOk;
+  if (!failure_.ok()) return ServiceStatus::kUnknown;
+  if (findings_.Has(Topic::kCounts, kDenied)) return ServiceStatus::kWarning;
+  return CountStates({State::kReported}) > 0 ? ServiceStatus::kOk
+                                             : ServiceStatus::kUnknown;
 }
 
 }  // namespace pycheck

@@ -2,6 +2,7 @@
 #define PYCHECK_LIB_CHECK_CHECK_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,9 +54,11 @@ class Check {
   void ReportSums(MetricSink& sink) const;
   void ReportUp(MetricSink& sink) const;
 
+  int64_t CountStates(std::initializer_list<Watched::State> states) const;
   int64_t Matching() const;
   bool IsEveryProcessKnown() const;
   bool IsEveryProcessRead() const;
+  ServiceStatus StatusOf(int64_t count) const;
   ServiceStatus Up() const;
   ServiceStatus Readable() const;
 
@@ -66,8 +69,7 @@ class Check {
   Binaries binaries_;
   Selection selection_;
   Watchlist watchlist_;
-  std::optional<int64_t> last_run_boot_ns_;  // that left nothing undone
-  absl::Status failure_;                     // to choose, in the last run
+  absl::Status failure_;  // to choose, in the last run
   Findings findings_;
   std::vector<std::string> warnings_;  // not yet reported
 };

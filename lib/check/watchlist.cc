@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/users.h"
 #include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/stat.h"
@@ -10,20 +11,16 @@
 namespace pycheck {
 namespace {
 
-// In whole ticks: a process that began in the tick of the last run was not
-// there to be chosen by it.
-bool WasBornSince(std::optional<int64_t> run_ns, const Process& process) {
-  if (!run_ns) return false;
+// In whole ticks: a process that began in the same tick was not there yet.
+bool WasBornSince(std::optional<int64_t> moment_ns, const Process& process) {
+  if (!moment_ns) return false;
   const int64_t tick_ns = 1'000'000'000 / TicksPerSecond();
-  return process.start_ticks() >= static_cast<uint64_t>(*run_ns / tick_ns);
+  return process.start_ticks() >= static_cast<uint64_t>(*moment_ns / tick_ns);
 }
 
 bool IsOpen(const Watched& watched) {
   return watched.process && !watched.process->is_released();
 }
-
-// A comm of this length may be a cut one.
-constexpr size_t kMaxComm = 15;
 
 }  // namespace
 
@@ -37,27 +34,17 @@ Watchlist::Watchlist(const Options& options,
 }
 
 void Watchlist::Update(const std::vector<Chosen>& chosen,
-                       const Sources& sources, const Deadline& deadline,
-                       std::optional<int64_t> last_run_ns) {
-  const Run run{.sources = sources,
-                .last_run_ns = last_run_ns,
-                .now_ns = BootNanoseconds()};
-  Enlist(chosen, run.now_ns);
-  queue_.clear();
-  for (const Chosen& each : chosen) {
-    const Watched& watched = processes_.at(each.pid);
-    if (IsToBeServed(each, watched)) {
-      queue_.emplace_back(watched.served_ns, &each);
-    }
-  }
-  std::sort(queue_.begin(), queue_.end());
+                       const Sources& sources, const Deadline& deadline) {
+  const int64_t now_ns = BootNanoseconds();
+  Enlist(chosen, now_ns);
+  const std::vector<const Chosen*> queue = Queue(chosen);
   size_t served = 0;
-  for (const auto& [since, next] : queue_) {
+  for (const Chosen* const next : queue) {
     if (served > 0 && deadline.HasPassed()) break;
-    Serve(run, *next, processes_.at(next->pid));
+    Serve(sources, *next, now_ns);
     ++served;
   }
-  carried_ = static_cast<int>(queue_.size() - served);
+  carried_ = static_cast<int>(queue.size() - served);
   absl::erase_if(processes_, [](const auto& entry) {
     return entry.second.state == Watched::State::kEnded;
   });
@@ -76,78 +63,101 @@ void Watchlist::Enlist(const std::vector<Chosen>& chosen, int64_t now_ns) {
     watched.is_fresh = false;
     if (IsOpen(watched)) ++open_;
   }
-  room_ = limit_ - open_;
   for (const Chosen& each : chosen) {
     const auto [entry, is_new] = processes_.try_emplace(each.pid);
-    if (is_new) entry->second.served_ns = now_ns;
+    Watched& watched = entry->second;
+    if (is_new) {
+      watched.served_ns = now_ns;
+      watched.unseen_until_ns = each.unseen_until_ns;
+    }
+    watched.has_changed = watched.has_changed || each.may_have_changed;
   }
 }
 
-bool Watchlist::IsToBeServed(const Chosen& chosen, const Watched& watched) {
-  switch (watched.state) {
-    case Watched::State::kNoPython:
-    case Watched::State::kUnseen:
-      return chosen.may_have_changed;
-    case Watched::State::kOverLimit:
-      return room_-- > 0;
-    default:
-      return true;
+// Whom to look at, the longest waiting first.
+std::vector<const Chosen*> Watchlist::Queue(
+    const std::vector<Chosen>& chosen) const {
+  std::vector<const Chosen*> queue;
+  int64_t room = limit_ - open_;
+  for (const Chosen& each : chosen) {
+    const Watched& watched = processes_.at(each.pid);
+    switch (watched.state) {
+      case Watched::State::kNoPython:
+      case Watched::State::kUnseen:
+        if (watched.has_changed) queue.push_back(&each);
+        break;
+      case Watched::State::kOverLimit:
+        if (watched.has_changed || room-- > 0) queue.push_back(&each);
+        break;
+      default:
+        queue.push_back(&each);
+    }
   }
+  std::stable_sort(queue.begin(), queue.end(),
+                   [&](const Chosen* a, const Chosen* b) {
+                     return processes_.at(a->pid).served_ns <
+                            processes_.at(b->pid).served_ns;
+                   });
+  return queue;
 }
 
-void Watchlist::Serve(const Run& run, const Chosen& chosen, Watched& watched) {
+void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
+                      int64_t now_ns) {
+  Watched& watched = processes_.at(chosen.pid);
   if (IsOpen(watched)) --open_;
-  watched.served_ns = run.now_ns;
-  std::optional<uint64_t> known_start;
   absl::Status status;
+  std::optional<uint64_t> known_start;
   if (watched.process) {
-    status = Read(run, watched);
+    status = Read(sources, watched);
     if (absl::IsNotFound(status)) {
-      // It may have executed another program.
+      // Another process has had the pid only since this one was looked at.
       known_start = watched.process->start_ticks();
+      watched.unseen_until_ns = watched.served_ns;
       watched.process.reset();
     }
   }
-  if (!watched.process) status = Start(run, chosen, watched, known_start);
+  if (!watched.process) status = Start(sources, chosen, watched, known_start);
+  watched.served_ns = now_ns;
+  watched.has_changed = false;
   Settle(watched, std::move(status));
   if (IsOpen(watched)) ++open_;
 }
 
 // `known_start` is when the process began that had this pid until now: one that
 // began at the same time is that process, with another program.
-absl::Status Watchlist::Start(const Run& run, const Chosen& chosen,
+absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
                               Watched& watched,
                               std::optional<uint64_t> known_start) {
-  const Procfs& procfs = run.sources.procfs;
   watched.last.reset();
   watched.traits = Traits();
   watched.tags = TagSet();
-  absl::StatusOr<Process> process = Process::Open(procfs, chosen.pid);
+  absl::StatusOr<Process> process = Process::Open(sources.procfs, chosen.pid);
   if (!process.ok()) return process.status();
   // That it can still be read afterwards proves that it had the pid now.
   if (chosen.inode != 0) {
-    const absl::StatusOr<uint64_t> inode = procfs.ReadInode(chosen.pid);
+    const absl::StatusOr<uint64_t> inode = sources.procfs.ReadInode(chosen.pid);
     if (!inode.ok()) return inode.status();
     if (*inode != chosen.inode) {
-      return absl::NotFoundError("another process has its id");
+      return absl::AbortedError("it has to be judged first");
     }
   }
   if (process->start_ticks() != known_start &&
-      WasBornSince(run.last_run_ns, *process)) {
+      WasBornSince(watched.unseen_until_ns, *process)) {
     watched.last = ReadingAtBirth(process->start_ticks());
   }
+  watched.unseen_until_ns.reset();
   watched.process = *std::move(process);
-  return Read(run, watched);
+  return Read(sources, watched);
 }
 
-absl::Status Watchlist::Read(const Run& run, Watched& watched) {
-  absl::StatusOr<Reading> reading = watched.process->Read(run.sources);
+absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
+  absl::StatusOr<Reading> reading = watched.process->Read(sources);
   if (!reading.ok()) return reading.status();
   watched.gauges =
       ComputeGauges({watched.last ? &*watched.last : nullptr, *reading});
   const bool renamed = !watched.last || watched.last->comm != reading->comm;
   watched.last = *std::move(reading);
-  Traits traits = ReadTraits(run.sources.procfs, watched, renamed);
+  Traits traits = ReadTraits(sources.procfs, watched, renamed);
   if (traits != watched.traits) {
     watched.tags = SeriesTags(instance_tags_, tag_by_, traits);
     watched.traits = std::move(traits);
@@ -165,6 +175,8 @@ void Watchlist::Settle(Watched& watched, absl::Status status) const {
   };
   if (absl::IsNotFound(status)) {
     watched.state = Watched::State::kEnded;
+  } else if (absl::IsAborted(status)) {
+    watched.state = Watched::State::kWaiting;
   } else if (absl::IsFailedPrecondition(status)) {
     set_aside(Watched::State::kNoPython, std::move(status));
   } else if (!status.ok()) {
@@ -209,10 +221,14 @@ Traits Watchlist::ReadTraits(const Procfs& procfs, const Watched& watched,
   return traits;
 }
 
-const std::string& Watchlist::NameOfUser(uid_t user) {
-  const auto [entry, is_new] = user_names_.try_emplace(user);
-  if (is_new) entry->second = UserName(user);
-  return entry->second;
+// The number, as long as the name cannot be looked up.
+std::string Watchlist::NameOfUser(uid_t user) {
+  if (const auto known = user_names_.find(user); known != user_names_.end()) {
+    return known->second;
+  }
+  const absl::StatusOr<std::string> name = UserName(user);
+  if (!name.ok()) return absl::StrCat(user);
+  return user_names_[user] = *name;
 }
 
 }  // namespace pycheck

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -25,7 +24,7 @@ namespace pycheck {
 // A process that was chosen, and what the last run made of it.
 struct Watched {
   enum class State {
-    kWaiting,   // it was not looked at yet: the run's time was over
+    kWaiting,   // it could not be looked at yet: the run's time was over
     kReported,  // it has gauges, or has had them
     kNoPython,
     kOverLimit,  // there are as many others as there may be
@@ -35,9 +34,11 @@ struct Watched {
   };
 
   State state = State::kWaiting;
-  bool is_fresh = false;  // it was read in the last run
-  absl::Status problem;   // of kNoPython, kUnseen and kFailed
-  int64_t served_ns = 0;  // when it was last looked at, or first chosen
+  bool is_fresh = false;     // it was read in the last run
+  absl::Status problem;      // of kNoPython, kUnseen and kFailed
+  bool has_changed = false;  // perhaps, since it was last looked at
+  int64_t served_ns = 0;     // when it was last looked at, or first chosen
+  std::optional<int64_t> unseen_until_ns;  // as in Chosen, until it is read
   std::optional<Process> process;
   std::optional<Reading> last;
   Gauges gauges;  // of the last reading
@@ -53,36 +54,28 @@ class Watchlist {
 
   // Reads the processes. When `deadline` has passed, the rest waits for the
   // next run; the longest waiting come first, and one is read in any case, so
-  // that none waits for ever. A process that was born since `last_run_ns`, the
-  // time since boot of the last run that left none waiting, is counted from its
-  // birth.
+  // that none waits for ever. A process of whose life nobody has missed
+  // anything is counted from its birth.
   void Update(const std::vector<Chosen>& chosen, const Sources& sources,
-              const Deadline& deadline, std::optional<int64_t> last_run_ns);
+              const Deadline& deadline);
 
   const absl::btree_map<pid_t, Watched>& processes() const {
     return processes_;
   }
 
-  // How many were not read in the last Update for want of time.
+  // How many wait for the next Update.
   int carried() const { return carried_; }
 
  private:
-  // Of one Update.
-  struct Run {
-    const Sources& sources;
-    std::optional<int64_t> last_run_ns;
-    int64_t now_ns;
-  };
-
   void Enlist(const std::vector<Chosen>& chosen, int64_t now_ns);
-  bool IsToBeServed(const Chosen& chosen, const Watched& watched);
-  void Serve(const Run& run, const Chosen& chosen, Watched& watched);
-  absl::Status Read(const Run& run, Watched& watched);
-  absl::Status Start(const Run& run, const Chosen& chosen, Watched& watched,
-                     std::optional<uint64_t> known_start);
+  std::vector<const Chosen*> Queue(const std::vector<Chosen>& chosen) const;
+  void Serve(const Sources& sources, const Chosen& chosen, int64_t now_ns);
+  absl::Status Read(const Sources& sources, Watched& watched);
+  absl::Status Start(const Sources& sources, const Chosen& chosen,
+                     Watched& watched, std::optional<uint64_t> known_start);
   void Settle(Watched& watched, absl::Status status) const;
   Traits ReadTraits(const Procfs& procfs, const Watched& watched, bool renamed);
-  const std::string& NameOfUser(uid_t user);
+  std::string NameOfUser(uid_t user);
 
   std::vector<std::string> instance_tags_;
   TagBy tag_by_;
@@ -90,9 +83,7 @@ class Watchlist {
   bool only_python_;  // leave out what may not be looked into
   absl::btree_map<pid_t, Watched> processes_;
   int64_t open_ = 0;  // of them
-  int64_t room_ = 0;
   int carried_ = 0;
-  std::vector<std::pair<int64_t, const Chosen*>> queue_;
   absl::flat_hash_map<uid_t, std::string> user_names_;
 };
 

@@ -18,8 +18,10 @@ constexpr std::string_view kOptions[] = {
     "service_unit",  "container_id", "exclude", "user",     "collect_children",
 };
 
-// A compiled expression takes at most this much memory.
+// A compiled expression takes at most this much memory, and this many steps for
+// each character at the worst: of a 2 MiB command line that is seconds.
 constexpr int64_t kMaxPatternBytes = int64_t{1} << 20;
+constexpr int kMaxPatternSize = 1000;
 
 absl::StatusOr<std::vector<Pattern>> CompilePatterns(
     const Section& instance, std::string_view option,
@@ -38,6 +40,12 @@ absl::StatusOr<std::vector<Pattern>> CompilePatterns(
               ". The syntax is RE2's, which of Python's lacks "
               "lookaround, backreferences, conditionals, possessive "
               "quantifiers and \\Z (write \\z)"));
+    }
+    if (compiled->ProgramSize() > kMaxPatternSize) {
+      return instance.Error(
+          option,
+          "holds a pattern that is too large: write several smaller ones, or "
+          "fewer repetitions");
     }
     patterns.push_back(std::move(compiled));
   }

@@ -1,5 +1,7 @@
 #include "lib/process/process.h"
 
+#include <sys/resource.h>
+
 #include <array>
 #include <string>
 #include <utility>
@@ -23,6 +25,20 @@ absl::StatusOr<Stat> ReadLivingStat(int fd, StatBuffer& buffer) {
   return stat;
 }
 
+// The Agent has more to do than this: a quarter of the descriptors that it may
+// have is left to the rest of it. The kernel gives the lowest number that is
+// free, so a number is how many there are.
+absl::Status CheckLeavesDescriptors(const UniqueFd& fd) {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      static_cast<rlim_t>(fd.get()) < limit.rlim_cur - limit.rlim_cur / 4) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the Agent has more than three quarters of the ",
+                   limit.rlim_cur, " files open that it may have"));
+}
+
 absl::Status AnotherProgram() {
   return absl::NotFoundError("the process has executed another program");
 }
@@ -41,9 +57,8 @@ absl::StatusOr<Statm> ReadStatm(int fd) {
 
 // A thread has a directory in /proc as well, though none that is listed.
 absl::Status CheckIsThreadGroup(const Procfs& procfs, pid_t pid) {
-  constexpr size_t kLongest = size_t{64} << 10;
   const absl::StatusOr<std::string> status =
-      ReadWholeFile(procfs.ProcessPath(pid, "status"), kLongest);
+      ReadFileStart(procfs.ProcessPath(pid, "status"), kStatusIds);
   if (!status.ok()) return status.status();
   const auto group = FindStatusField(*status, "Tgid");
   if (!group || *group == absl::StrCat(pid)) return absl::OkStatus();
@@ -71,6 +86,8 @@ absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
   if (!stat.ok()) return stat.status();
   absl::StatusOr<UniqueFd> statm = OpenFile(procfs.ProcessPath(pid_, "statm"));
   if (!statm.ok()) return statm.status();
+  const absl::Status leaves = CheckLeavesDescriptors(*statm);
+  if (!leaves.ok()) return leaves;
   // Read last: that the first descriptor still answers proves that both are
   // the same process's.
   StatBuffer buffer;

@@ -35,8 +35,10 @@ struct Sources {
 // thread-safe.
 class Process {
  public:
-  // kNotFound when there is no such process, or only what is left of one;
-  // kInvalidArgument when `pid` is the id of a thread and not of a process.
+  //   kNotFound           there is no such process, or only what is left of one
+  //   kInvalidArgument    `pid` is the id of a thread and not of a process
+  //   kResourceExhausted  there are no descriptors left for it: a quarter of
+  //                       those that the Agent may have is not for processes
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 
   // Reads the process now.

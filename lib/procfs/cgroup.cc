@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "lib/base/file.h"
@@ -35,6 +36,11 @@ std::optional<std::string_view> FindIdIn(std::string_view part) {
   return std::nullopt;
 }
 
+// Below these there are units of another systemd: a user's, or a container's.
+bool IsOthersRealm(std::string_view part) {
+  return absl::StartsWith(part, "user@") || FindIdIn(part).has_value();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadCgroups(const Procfs& procfs, pid_t pid) {
@@ -50,6 +56,7 @@ bool IsInUnit(std::string_view text, std::string_view unit) {
       if (part == unit || (absl::ConsumePrefix(&part, "_") && part == unit)) {
         return true;
       }
+      if (IsOthersRealm(part)) break;
     }
   }
   return false;

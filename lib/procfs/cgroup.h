@@ -17,8 +17,9 @@ namespace pycheck {
 // is relative to the reader's cgroup namespace.
 absl::StatusOr<std::string> ReadCgroups(const Procfs& procfs, pid_t pid);
 
-// Whether a process with this text runs in a unit of systemd, such as
-// "app.service", or in a cgroup that the unit made for itself.
+// Whether a process with this text runs in a unit of the machine's systemd,
+// such as "app.service", or in a cgroup that the unit made for itself. A unit
+// of the same name of a user's systemd, or of one in a container, is another.
 bool IsInUnit(std::string_view text, std::string_view unit);
 
 // The id of the innermost container: the 64 hexadecimal digits that container

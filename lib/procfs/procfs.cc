@@ -23,9 +23,6 @@
 namespace pycheck {
 namespace {
 
-// TASK_COMM_LEN without its NUL.
-constexpr size_t kMaxComm = 15;
-
 // NSpid lists the process's pid in each namespace, from that of the mount down
 // to the process's own (Linux 4.1).
 bool NamesOnePidNamespace(const std::string& root) {
@@ -137,9 +134,8 @@ absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid) {
 }
 
 absl::StatusOr<uid_t> ReadUser(const Procfs& procfs, pid_t pid) {
-  constexpr size_t kLongest = size_t{64} << 10;
   const absl::StatusOr<std::string> text =
-      ReadWholeFile(procfs.ProcessPath(pid, "status"), kLongest);
+      ReadFileStart(procfs.ProcessPath(pid, "status"), kStatusIds);
   if (!text.ok()) return text.status();
   return ParseRealUser(*text);
 }

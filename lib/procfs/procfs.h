@@ -60,10 +60,14 @@ absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory);
 // The process's arguments with a space between them, from its
 // /proc/PID/cmdline, proc_pid_cmdline(5), cut at kMaxCommandLine bytes. World-
 // readable. A process may rewrite it. Empty for a kernel thread or a zombie.
-// (The kernel lets a command line and its environment take a quarter of the
-// stack's limit, and 6 MiB at most.)
+// (The kernel lets a program be started with no more, its environment included,
+// and with 2 MiB as long as the stack's limit is not raised.)
 inline constexpr size_t kMaxCommandLine = size_t{6} << 20;
 absl::StatusOr<std::string> ReadCommandLine(const Procfs& procfs, pid_t pid);
+
+// The longest comm: TASK_COMM_LEN without its NUL. One of this length may have
+// been cut.
+inline constexpr size_t kMaxComm = 15;
 
 // The process's name as psutil and the process check give it: comm, or where
 // the kernel cut that at 15 bytes, the base name of the first argument, if that

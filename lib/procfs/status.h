@@ -16,6 +16,10 @@ struct ContextSwitches {
   uint64_t involuntary = 0;
 };
 
+// So much of the file has all of the process's own ids in it. Those of its
+// groups, which there may be 65,536 of, come after them.
+inline constexpr size_t kStatusIds = 1024;
+
 // The value of the line `name:` of a /proc/PID/status, proc_pid_status(5),
 // without surrounding blanks; nothing when there is no such line.
 std::optional<std::string_view> FindStatusField(std::string_view text,

@@ -1,6 +1,5 @@
 #include "lib/procfs/thread_switches.h"
 
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +11,10 @@
 namespace pycheck {
 namespace {
 
+// The counts come last, after the groups of its user.
 absl::StatusOr<ContextSwitches> ReadThread(const std::string& path) {
-  std::array<char, 8192> buffer;
-  const absl::StatusOr<UniqueFd> fd = OpenFile(path);
-  if (!fd.ok()) return fd.status();
-  const absl::StatusOr<std::string_view> text =
-      ReadFromStart(fd->get(), absl::MakeSpan(buffer), path);
+  constexpr size_t kLongest = size_t{1} << 20;
+  const absl::StatusOr<std::string> text = ReadWholeFile(path, kLongest);
   if (!text.ok()) return text.status();
   return ParseThreadContextSwitches(*text);
 }

@@ -84,13 +84,15 @@ Matcher::Matcher(Criteria criteria) : criteria_(std::move(criteria)) {
 
 absl::Status Matcher::Prepare() {
   if (!criteria_.user.empty() && !user_) {
-    user_ = FindUser(criteria_.user);
-    if (!user_) {
+    const absl::StatusOr<uid_t> user = FindUser(criteria_.user);
+    if (absl::IsNotFound(user.status())) {
       return absl::NotFoundError(absl::StrCat(
           R"(instance option "user": there is no user ")", criteria_.user, "\"",
           " here; write the name of one, or, where the Agent does not know the "
           "machine's users, as in a container, the number"));
     }
+    if (!user.ok()) return user.status();
+    user_ = *user;
   }
   if (const auto* file = std::get_if<PidFileSelector>(&criteria_.selector)) {
     const absl::StatusOr<pid_t> pid = ReadPidFile(file->path);

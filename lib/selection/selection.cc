@@ -1,6 +1,7 @@
 #include "lib/selection/selection.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/stat.h"
@@ -20,35 +21,48 @@ std::optional<int64_t> ReadClock(const Procfs& procfs, pid_t pid) {
 absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
   ++run_;
   now_ns_ = BootNanoseconds();
-  chosen_.clear();
   waiting_ = 0;
   obstacle_ = absl::OkStatus();
-  denied_ = 0;
   absl::Status prepared = matcher_.Prepare();
   if (!prepared.ok()) return prepared;
-  if (matcher_.pid() && !matcher_.criteria().collect_children) {
-    List({{.pid = *matcher_.pid(), .inode = 0}}, procfs);
-  } else {
-    const absl::StatusOr<std::vector<ListedProcess>> processes =
-        procfs.ListProcesses();
-    if (!processes.ok()) return processes.status();
-    List(*processes, procfs);
+  const absl::StatusOr<std::vector<ListedProcess>> processes =
+      ListProcesses(procfs);
+  if (absl::IsResourceExhausted(processes.status()) && !known_.empty()) {
+    obstacle_ = processes.status();
+    waiting_ = known_.size();
+    return absl::OkStatus();
   }
+  if (!processes.ok()) return processes.status();
+  Enlist(*processes, procfs);
   JudgeWaiting(procfs, deadline);
   if (matcher_.criteria().collect_children) UpdateDescents(procfs);
   Choose();
   return absl::OkStatus();
 }
 
+// One whose pid is given need not be looked for, only its descendants.
+absl::StatusOr<std::vector<ListedProcess>> Selection::ListProcesses(
+    const Procfs& procfs) const {
+  if (matcher_.pid() && !matcher_.criteria().collect_children) {
+    return std::vector<ListedProcess>{{.pid = *matcher_.pid(), .inode = 0}};
+  }
+  return procfs.ListProcesses();
+}
+
 // Takes up who is there, and finds out who has to be judged.
-void Selection::List(const std::vector<ListedProcess>& processes,
-                     const Procfs& procfs) {
-  to_judge_.clear();
+void Selection::Enlist(const std::vector<ListedProcess>& processes,
+                       const Procfs& procfs) {
+  due_.clear();
+  denied_ = 0;
   for (const ListedProcess& process : processes) {
     const auto [entry, is_new] = known_.try_emplace(process.pid);
     Known& known = entry->second;
-    if (is_new || known.inode != process.inode) {
-      known = {.inode = process.inode, .first_seen_ns = now_ns_};
+    // One that was not looked for, and had no clock, was not there.
+    const bool was_missing = process.inode == 0 && !known.cpu_ns;
+    if (is_new || known.inode != process.inode || was_missing) {
+      known = {.inode = process.inode,
+               .first_seen_ns = now_ns_,
+               .unseen_until_ns = last_listed_ns_};
       descents_.erase(process.pid);
     }
     known.listed_in_run = run_;
@@ -58,14 +72,15 @@ void Selection::List(const std::vector<ListedProcess>& processes,
       if (known.denied) ++denied_;
       continue;
     }
-    known.cpu_ns = cpu_ns;
-    to_judge_.emplace_back(
-        known.judged_ns != 0 ? known.judged_ns : known.first_seen_ns,
-        process.pid);
+    due_.push_back({.since_ns = known.judged_ns != 0 ? known.judged_ns
+                                                     : known.first_seen_ns,
+                    .pid = process.pid,
+                    .cpu_ns = cpu_ns});
   }
   absl::erase_if(known_, [&](const auto& entry) {
     return entry.second.listed_in_run != run_;
   });
+  last_listed_ns_ = now_ns_;
 }
 
 bool Selection::Stands(const Known& known,
@@ -79,25 +94,38 @@ bool Selection::Stands(const Known& known,
 }
 
 void Selection::JudgeWaiting(const Procfs& procfs, const Deadline& deadline) {
-  std::sort(to_judge_.begin(), to_judge_.end());
-  size_t judged = 0;
-  for (const auto& [since, pid] : to_judge_) {
-    if (judged > 0 && deadline.HasPassed()) break;
-    obstacle_ = Judge(procfs, pid, known_.at(pid));
-    if (!obstacle_.ok()) break;
-    ++judged;
+  std::sort(due_.begin(), due_.end(), [](const Due& a, const Due& b) {
+    return std::tie(a.since_ns, a.pid) < std::tie(b.since_ns, b.pid);
+  });
+  size_t tried = 0;
+  for (const Due& due : due_) {
+    if (tried > 0 && deadline.HasPassed()) break;
+    absl::Status status = Judge(procfs, due);
+    if (status.ok()) {
+      ++tried;
+      continue;
+    }
+    ++waiting_;
+    ++tried;
+    obstacle_ = std::move(status);
+    if (absl::IsResourceExhausted(obstacle_)) break;
   }
-  waiting_ = to_judge_.size() - judged;
+  waiting_ += due_.size() - tried;
 }
 
-// An error means that it could not be judged, and none can.
-absl::Status Selection::Judge(const Procfs& procfs, pid_t pid, Known& known) {
-  const absl::StatusOr<Verdict> verdict = matcher_.Judge(procfs, pid);
-  if (absl::IsResourceExhausted(verdict.status())) return verdict.status();
+// An error means that it could not be judged, and has to be later.
+absl::Status Selection::Judge(const Procfs& procfs, const Due& due) {
+  const absl::StatusOr<Verdict> verdict = matcher_.Judge(procfs, due.pid);
+  Known& known = known_.at(due.pid);
+  known.denied = absl::IsPermissionDenied(verdict.status());
+  if (!verdict.ok() && !known.denied && !absl::IsNotFound(verdict.status())) {
+    return verdict.status();
+  }
+  if (known.judged_ns == 0) known.first_judged_in_run = run_;
   known.verdict = verdict.value_or(Verdict());
+  known.cpu_ns = due.cpu_ns;
   known.judged_ns = now_ns_;
   known.judged_now = true;
-  known.denied = absl::IsPermissionDenied(verdict.status());
   if (known.denied) {
     ++denied_;
     denial_ = verdict.status();
@@ -110,7 +138,7 @@ void Selection::UpdateDescents(const Procfs& procfs) {
     return !known_.contains(entry.first);
   });
   for (const auto& [pid, known] : known_) {
-    if (known.judged_now) ReadDescent(procfs, pid);
+    if (known.judged_now || !descents_.contains(pid)) ReadDescent(procfs, pid);
   }
   for (auto& [pid, descent] : descents_) {
     descent.from_selected.reset();
@@ -126,8 +154,10 @@ void Selection::ReadDescent(const Procfs& procfs, pid_t pid) {
   StatBuffer buffer;
   const absl::StatusOr<Stat> stat = ReadStat(procfs, pid, buffer);
   Descent& descent = descents_[pid];
-  descent = {.parent_inode = kUnread};
-  if (!stat.ok()) return;
+  if (!stat.ok()) {
+    descent.parent_inode = kUnread;
+    return;
+  }
   descent.parent = stat->parent;
   descent.parent_inode = LivingInode(stat->parent);
   descent.ended = HasEnded(*stat);
@@ -140,6 +170,11 @@ uint64_t Selection::LivingInode(pid_t pid) const {
   const auto descent = descents_.find(pid);
   const bool ended = descent != descents_.end() && descent->second.ended;
   return ended ? 0 : known->second.inode;
+}
+
+// A pid that is named may be another one by now, without anybody's doing.
+bool Selection::IsSelected(pid_t pid, const Known& known) const {
+  return matcher_.pid() ? pid == *matcher_.pid() : known.verdict.selected;
 }
 
 // Whether it is selected or has an ancestor that is. What is found out of one
@@ -158,7 +193,7 @@ bool Selection::ComesFromSelected(pid_t pid) {
     way.push_back(&descent->second);
     // Until more is known: no way up can lead round in a circle.
     descent->second.from_selected = false;
-    if (known->second.verdict.selected) {
+    if (IsSelected(pid, known->second)) {
       result = true;
       break;
     }
@@ -169,15 +204,21 @@ bool Selection::ComesFromSelected(pid_t pid) {
 }
 
 void Selection::Choose() {
+  chosen_.clear();
   for (const auto& [pid, known] : known_) {
     if (!known.verdict.kept) continue;
-    if (!known.verdict.selected &&
+    if (!IsSelected(pid, known) &&
         !(matcher_.criteria().collect_children && ComesFromSelected(pid))) {
       continue;
     }
-    chosen_.push_back({.pid = pid,
-                       .inode = known.inode,
-                       .may_have_changed = known.judged_now});
+    Chosen chosen{.pid = pid,
+                  .inode = known.inode,
+                  .may_have_changed = known.judged_now,
+                  .unseen_until_ns = std::nullopt};
+    if (known.first_judged_in_run == run_) {
+      chosen.unseen_until_ns = known.unseen_until_ns;
+    }
+    chosen_.push_back(chosen);
   }
   std::sort(chosen_.begin(), chosen_.end(),
             [](const Chosen& a, const Chosen& b) { return a.pid < b.pid; });

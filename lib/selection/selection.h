@@ -27,6 +27,10 @@ struct Chosen {
   // Whether it may be otherwise than at the last run: another program, or what
   // it says of itself.
   bool may_have_changed;
+  // Of one that is chosen as soon as it is judged for the first time: when the
+  // processes were listed before it was first seen, in nanoseconds since boot.
+  // If it was born after that, nobody has missed any of its life.
+  std::optional<int64_t> unseen_until_ns;
 };
 
 // The processes that an instance is about, kept up to date from run to run at a
@@ -53,14 +57,16 @@ class Selection {
   // Looks at the processes that there are now. When `deadline` has passed, what
   // is not yet judged waits for the next run; the longest waiting come first,
   // and one is judged in any case, so that none waits for ever. One that was
-  // judged before is taken as it was then. An error means that nothing is
-  // known: those of Matcher::Prepare, and that procfs cannot be listed.
+  // judged before is taken as it was then, and so are all when procfs cannot be
+  // listed for want of descriptors. An error means that nothing is known: those
+  // of Matcher::Prepare, and that procfs cannot be listed.
   absl::Status Update(const Procfs& procfs, const Deadline& deadline);
 
   // By their pids, ascending. They may have ended since.
   const std::vector<Chosen>& chosen() const { return chosen_; }
 
-  // How many processes wait to be judged; why, where it is not the deadline.
+  // How many processes wait to be judged, as far as is known; why, where it is
+  // not the deadline.
   size_t waiting() const { return waiting_; }
   const absl::Status& obstacle() const { return obstacle_; }
 
@@ -73,7 +79,9 @@ class Selection {
     uint64_t inode = 0;  // 0: not looked for
     uint64_t listed_in_run = 0;
     int64_t first_seen_ns = 0;
-    int64_t judged_ns = 0;          // 0: never
+    std::optional<int64_t> unseen_until_ns;
+    int64_t judged_ns = 0;  // 0: never
+    uint64_t first_judged_in_run = 0;
     std::optional<int64_t> cpu_ns;  // its CPU clock, before it was judged
     Verdict verdict;
     bool judged_now = false;  // in this run
@@ -88,13 +96,24 @@ class Selection {
     std::optional<bool> from_selected;  // found out anew in each run
   };
 
-  void List(const std::vector<ListedProcess>& processes, const Procfs& procfs);
+  // One that has to be judged, and its clock before that.
+  struct Due {
+    int64_t since_ns;
+    pid_t pid;
+    std::optional<int64_t> cpu_ns;
+  };
+
+  absl::StatusOr<std::vector<ListedProcess>> ListProcesses(
+      const Procfs& procfs) const;
+  void Enlist(const std::vector<ListedProcess>& processes,
+              const Procfs& procfs);
   bool Stands(const Known& known, std::optional<int64_t> cpu_ns) const;
   void JudgeWaiting(const Procfs& procfs, const Deadline& deadline);
-  absl::Status Judge(const Procfs& procfs, pid_t pid, Known& known);
+  absl::Status Judge(const Procfs& procfs, const Due& due);
   void UpdateDescents(const Procfs& procfs);
   void ReadDescent(const Procfs& procfs, pid_t pid);
   uint64_t LivingInode(pid_t pid) const;
+  bool IsSelected(pid_t pid, const Known& known) const;
   bool ComesFromSelected(pid_t pid);
   void Choose();
 
@@ -103,7 +122,8 @@ class Selection {
   absl::flat_hash_map<pid_t, Descent> descents_;
   uint64_t run_ = 0;
   int64_t now_ns_ = 0;
-  std::vector<std::pair<int64_t, pid_t>> to_judge_;  // since when, and who
+  std::optional<int64_t> last_listed_ns_;
+  std::vector<Due> due_;
   std::vector<Chosen> chosen_;
   size_t waiting_ = 0;
   absl::Status obstacle_;

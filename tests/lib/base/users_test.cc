@@ -2,26 +2,27 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/testing/status_matchers.h"
+
 namespace pycheck {
 namespace {
 
 constexpr uid_t kNobodyHasIt = 3'000'000'000;
 
 TEST(Users, KnowRoot) {
-  EXPECT_EQ(FindUser("root"), 0U);
-  EXPECT_EQ(UserName(0), "root");
+  EXPECT_THAT(FindUser("root"), IsOkAndHolds(0U));
+  EXPECT_THAT(UserName(0), IsOkAndHolds("root"));
 }
 
 TEST(Users, AreNumbersWhereTheyHaveNoName) {
-  EXPECT_EQ(FindUser("3000000000"), kNobodyHasIt);
-  EXPECT_EQ(UserName(kNobodyHasIt), "3000000000");
+  EXPECT_THAT(FindUser("3000000000"), IsOkAndHolds(kNobodyHasIt));
+  EXPECT_THAT(UserName(kNobodyHasIt), IsOkAndHolds("3000000000"));
 }
 
 TEST(Users, AreNotMadeUp) {
-  EXPECT_EQ(FindUser("no-such-user"), std::nullopt);
-  EXPECT_EQ(FindUser(""), std::nullopt);
-  EXPECT_EQ(FindUser("-1"), std::nullopt);
-  EXPECT_EQ(FindUser("4294967296"), std::nullopt);
+  for (const char* name : {"no-such-user", "", "-1", "4294967296"}) {
+    EXPECT_THAT(FindUser(name), HasCode(absl::StatusCode::kNotFound)) << name;
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/unique_fd.h"
 #include "lib/base/users.h"
+#include "lib/check/watchlist.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
 #include "tests/testing/apart.h"
@@ -269,13 +270,17 @@ TEST(Check, LeavesOutAThreadGivenForAProcessAndNamesTheProcess) {
 
 // Out of descriptors, what is watched stays watched, and the reason is said.
 TEST(Check, SaysThatDescriptorsRanOut) {
-  PythonProcess first(AnyPython().executable, kWaits);
+  const std::string word = UniqueWord();
+  PythonProcess first(AnyPython().executable, kWaits, {word});
   PythonProcess second(AnyPython().executable, kWaits);
   first.ReadLine();
   second.ReadLine();
   RunApart([&] {
     Check watched = CheckOf(first.pid());
     RunOnce(watched);
+    Check found = MakeCheck(absl::StrCat("{name: app, search_string: ['", word,
+                                         "'], exact_match: false}"));
+    RunOnce(found);
     Check unwatched = CheckOf(second.pid());
     Check searching = MakeCheck("{name: app, search_string: [python3]}");
     const rlimit none = {.rlim_cur = CountDescriptors(),
@@ -292,6 +297,7 @@ TEST(Check, SaysThatDescriptorsRanOut) {
     EXPECT_THAT(std::string(searching.Collect().message()),
                 HasSubstr("Too many open files"));
     EXPECT_TRUE(watched.Collect().ok());
+    EXPECT_THAT(RunOnce(found).gauges, SizeIs(1));
   });
 }
 
@@ -544,6 +550,51 @@ TEST(Check, WatchesNoMoreThanItsLimitAndSaysHowManyAreLeftOut) {
   EXPECT_GE(CountDescriptors(), before);
 }
 
+TEST(Check, GivesNoSumThatLacksProcesses) {
+  const std::string word = UniqueWord();
+  const auto first = Waiting(word);
+  const auto second = Waiting(word);
+  Check check = MakeCheck(InstanceOf(word, ", limit: 1, aggregation: sum"));
+  const RecordingSink sink = RunOnce(check);
+  EXPECT_THAT(sink.gauges, IsEmpty());
+  EXPECT_EQ(CountOf(sink), 2);
+  EXPECT_THAT(sink.Find(kUp).message, HasSubstr("sums are left out"));
+}
+
+// In the run in which the shell became a Python there was no time for it.
+TEST(Check, NoticesAPythonInALaterRunThanItCame) {
+  const ChildProcess child([](const Channel& channel) {
+    TellAndWait(channel);
+    dup2(channel.fd(), STDIN_FILENO);
+    dup2(channel.fd(), STDOUT_FILENO);
+    execl(AnyPython().executable.c_str(), "python", "-c", kWaits, nullptr);
+  });
+  Options options = *ParseOptions(
+      nullptr, *ParseYaml(absl::StrCat("{name: app, pid: ", child.pid(), "}")));
+  const Procfs procfs = *Procfs::Open("/proc");
+  Binaries binaries;
+  const Sources sources{procfs, nullptr, binaries, false};
+  Watchlist watchlist(options, {});
+  const auto update = [&](bool changed, absl::Duration time) {
+    watchlist.Update({{.pid = child.pid(),
+                       .inode = 0,
+                       .may_have_changed = changed,
+                       .unseen_until_ns = std::nullopt},
+                      {.pid = getpid(),
+                       .inode = 0,
+                       .may_have_changed = true,
+                       .unseen_until_ns = std::nullopt}},
+                     sources, Deadline(time));
+    return watchlist.processes().at(child.pid()).state;
+  };
+  EXPECT_EQ(update(true, absl::Minutes(1)), Watched::State::kNoPython);
+  child.channel().Tell();
+  child.channel().Await();
+  // The other one has waited longer, and takes the time.
+  for (int i = 0; i < 2; ++i) update(i == 1, absl::ZeroDuration());
+  EXPECT_EQ(update(false, absl::Minutes(1)), Watched::State::kReported);
+}
+
 TEST(Check, AddsUpWhatHasTheSameTags) {
   const std::string word = UniqueWord();
   std::vector<std::unique_ptr<PythonProcess>> pythons;
@@ -601,7 +652,7 @@ TEST(Check, TagsByWhatIsAskedFor) {
       sink.gauges.begin()->first,
       StartsWith(absl::StrCat(
           "process_name:app,pid:", python->pid(), ",ppid:", getpid(),
-          ",user:", UserName(getuid()), ",command:",
+          ",user:", *UserName(getuid()), ",command:",
           *ReadProcessName(*Procfs::Open("/proc"), python->pid()), ",lang_")));
 }
 

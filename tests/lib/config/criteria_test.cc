@@ -173,6 +173,18 @@ TEST(SearchStringOption, MustCompile) {
   }
 }
 
+// Such a pattern could take minutes of a long command line.
+TEST(SearchStringOption, MustNotBeTooLarge) {
+  EXPECT_THAT(
+      Parsed("exact_match: false\nsearch_string: ['a.{900}b.*zz']"),
+      IsInvalid("instance option \"search_string\": [\"a.{900}b.*zz\"] holds a "
+                "pattern that is too large: write several smaller ones, or "
+                "fewer repetitions"));
+  EXPECT_THAT(Parsed("exact_match: false\nsearch_string: ['gunicorn: "
+                     "(master|worker) \\[[\\w.-]{1,40}\\]']"),
+              IsOk());
+}
+
 TEST(ExactMatchOption, MustBeABoolean) {
   EXPECT_THAT(
       Parsed("search_string: [a]\nexact_match: \"false\""),

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "lib/procfs/stat.h"
+#include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
@@ -294,6 +296,42 @@ TEST_F(ProcessLifeTest, OneThatWasReleasedIsGoneWhenItExecutesOrEnds) {
   process->Release();
   python.Kill();
   EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
+}
+
+TEST_F(ProcessLifeTest, LeavesAQuarterOfTheDescriptorsToOthers) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  RunApart([&] {
+    const rlimit limit = {.rlim_cur = 40, .rlim_max = 40};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    std::vector<Process> opened;
+    absl::Status status;
+    while (status.ok()) {
+      absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+      status = process.status();
+      if (process.ok()) opened.push_back(*std::move(process));
+    }
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_EQ(status.message(),
+              "the Agent has more than three quarters of the 40 files open "
+              "that it may have");
+    EXPECT_LT(CountDescriptors(), 35U);
+  });
+}
+
+// As of a user who is in thousands of groups.
+TEST_F(ProcessLifeTest, ReadsOneWithALongListOfGroups) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  PythonProcess python(
+      AnyPython().executable,
+      "import os\nos.setgroups([4000000000] * 10000)\nos.write(1, b'\\n')\n"
+      "os.read(0, 1)\n");
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  ASSERT_TRUE(process.ok()) << process.status();
+  const absl::StatusOr<Reading> reading = process->Read(sources_);
+  ASSERT_TRUE(reading.ok()) << reading.status();
+  EXPECT_TRUE(reading->switches);
 }
 
 TEST_F(ProcessLifeTest, SaysItsNameAsLongAsItLives) {

@@ -46,6 +46,20 @@ TEST(IsInUnit, KnowsANameThatSystemdHadToEscape) {
   EXPECT_FALSE(IsInUnit("0::/system.slice/__a.service\n", "a.service"));
 }
 
+TEST(IsInUnit, DoesNotTakeAUnitOfAnotherSystemd) {
+  EXPECT_FALSE(
+      IsInUnit("0::/user.slice/user-1000.slice/user@1000.service/"
+               "app.slice/app.service\n",
+               "app.service"));
+  EXPECT_TRUE(
+      IsInUnit("0::/user.slice/user-1000.slice/user@1000.service/"
+               "app.slice/app.service\n",
+               "user@1000.service"));
+  EXPECT_FALSE(
+      IsInUnit(absl::StrCat("0::/docker/", kId, "/system.slice/app.service\n"),
+               "app.service"));
+}
+
 TEST(IsInUnit, TakesColonsInAPath) {
   EXPECT_TRUE(IsInUnit("0::/a:b/c:d.service\n", "c:d.service"));
 }

@@ -1,6 +1,7 @@
 #include "lib/procfs/procfs.h"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -243,8 +244,13 @@ TEST(ReadUser, GivesTheRealUserOfAProcess) {
   EXPECT_THAT(ReadUser(OwnProcfs(), own.pid()), IsOkAndHolds(getuid()));
   if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
   constexpr uid_t kReal = 4711;
+  // The list of groups makes the file long.
   const ChildProcess other([](const Channel& channel) {
-    if (setreuid(kReal, 0) == 0) TellAndWait(channel);
+    const std::vector<gid_t> groups(10'000, 4'000'000'000U);
+    if (setgroups(groups.size(), groups.data()) == 0 &&
+        setreuid(kReal, 0) == 0) {
+      TellAndWait(channel);
+    }
   });
   EXPECT_THAT(ReadUser(OwnProcfs(), other.pid()), IsOkAndHolds(kReal));
 }

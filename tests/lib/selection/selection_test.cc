@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/procfs/cpu_clock.h"
 #include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/patterns.h"
@@ -292,6 +294,74 @@ TEST(Selection, ExcludesDescendantsToo) {
                        .collect_children = true,
                        .exclude = Patterns({"excluded$"})});
   EXPECT_THAT(ChosenBy(selection), SizeIs(2));
+}
+
+// What changed in a run that had no time for it is not forgotten.
+TEST(Selection, JudgesAgainInALaterRunWhatThereWasNoTimeFor) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] {
+    const ChildProcess first = RenamingChild({"b", "b"});
+    const ChildProcess second = RenamingChild({"b", "a"});
+    Selection selection(Named({"a"}));
+    const Procfs procfs = *Procfs::Open("/proc");
+    ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+    Advance(first);
+    Advance(second);
+    AwaitRest(first.pid());
+    AwaitRest(second.pid());
+    ASSERT_THAT(selection.Update(procfs, kNow), IsOk());
+    ASSERT_GT(selection.waiting(), 0U);
+    ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+    ASSERT_THAT(selection.chosen(), SizeIs(1));
+    EXPECT_EQ(selection.chosen()[0].pid, second.pid());
+  });
+}
+
+// Nobody has missed anything of a process that was born since the processes
+// were last listed; of one that is chosen later than it was judged, somebody
+// has.
+TEST(Selection, KnowsSinceWhenAProcessHasBeenUnseen) {
+  Selection selection(Named({Unique("a")}));
+  ChosenBy(selection);
+  const int64_t before = BootNanoseconds();
+  const ChildProcess child = RenamingChild({Unique("a"), "b", Unique("a")});
+  ASSERT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+  ASSERT_TRUE(selection.chosen()[0].unseen_until_ns);
+  EXPECT_LT(*selection.chosen()[0].unseen_until_ns, before);
+  Advance(child);
+  ASSERT_THAT(ChosenBy(selection), IsEmpty());
+  Advance(child);
+  ASSERT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+  EXPECT_FALSE(selection.chosen()[0].unseen_until_ns);
+}
+
+TEST(Selection, GoesOnWithWhatItKnowsWhenDescriptorsRunOut) {
+  const ChildProcess child = NamedChild(Unique("a"));
+  RunApart([&] {
+    const std::string name = absl::StrCat("a", getppid());
+    Selection selection(Named({name}));
+    ASSERT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+    const rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const Procfs procfs = *Procfs::Open("/proc");
+    EXPECT_THAT(selection.Update(procfs, kInAMinute), IsOk());
+    ASSERT_THAT(selection.chosen(), SizeIs(1));
+    EXPECT_GT(selection.waiting(), 0U);
+    EXPECT_THAT(selection.obstacle(), HasCode(StatusCode::kResourceExhausted));
+  });
+}
+
+TEST(Selection, FollowsThePidFileWithChildrenToo) {
+  const ChildProcess first(TellAndWait);
+  const ChildProcess second(TellAndWait);
+  AwaitRest(first.pid());
+  AwaitRest(second.pid());
+  const TemporaryFile file(absl::StrCat(first.pid()));
+  Selection selection(
+      {.selector = PidFileSelector{file.path()}, .collect_children = true});
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(first.pid()));
+  std::ofstream(file.path()) << second.pid();
+  EXPECT_THAT(ChosenBy(selection), ElementsAre(second.pid()));
 }
 
 // Without time one process is judged in each run, and none is forgotten.
