@@ -1,18 +1,22 @@
 """Processes that get the pids of others that have ended, in a pid namespace of the test's own."""
 
+import collections
 import contextlib
 import itertools
 import os
+import platform
 import random
 import signal
 import time
 import unittest
-from typing import Dict, Iterator, NamedTuple
+from typing import Counter, Dict, Iterator, NamedTuple, Optional
 
 import fleet
 
 LAST_PID = "/proc/sys/kernel/ns_last_pid"
 PIDS = range(1000, 1006)
+PID_MAX = "/proc/sys/kernel/pid_max"
+FEW_PIDS = 312  # the kernel leaves the first 300 alone when it begins again
 
 BURNT = 0.1  # seconds of the processor
 SWITCHES = 300
@@ -40,6 +44,18 @@ def take_part(kind: Kind) -> None:
             pass
 
 
+def has_own_pid_max() -> bool:
+    """Whether each pid namespace has its own; before, it is the whole machine's."""
+    major, minor = platform.release().split(".")[:2]
+    return (int(major), int(minor)) >= (6, 14)
+
+
+def write(path: str, number: int) -> None:
+    """Sets a number of the kernel's."""
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(number))
+
+
 @unittest.skipUnless(os.getpid() == 1, "no pid namespace of its own")
 @unittest.skipUnless(os.access(LAST_PID, os.W_OK), "the kernel lets nobody choose the next pid")
 class PidReuseTest(fleet.FleetTestCase):
@@ -57,11 +73,11 @@ class PidReuseTest(fleet.FleetTestCase):
         self.by_descent = self.make({"name": "reuse", "pid": 1, "collect_children": True,
                                      "exclude": ["no-such-process"]})
 
-    def begin(self, pid: int, kind: Kind) -> None:
-        """Forks a process that has this pid; it stands still."""
+    def begin(self, pid: Optional[int], kind: Kind) -> int:
+        """Forks a process that has this pid, or the next one; it stands still."""
         reader, writer = os.pipe()
-        with open(LAST_PID, "w", encoding="ascii") as file:
-            file.write(str(pid - 1))
+        if pid is not None:
+            write(LAST_PID, pid - 1)
         child = os.fork()
         if child == 0:
             with contextlib.suppress(BaseException):
@@ -71,9 +87,10 @@ class PidReuseTest(fleet.FleetTestCase):
             os._exit(1)
         os.close(writer)
         self.kinds[child] = kind
-        self.assertEqual(child, pid)
+        self.assertIn(pid, (child, None))
         self.assertEqual(os.read(reader, 1), b".")
         os.close(reader)
+        return child
 
     def end(self, pid: int) -> None:
         """Kills it, so that its pid is free."""
@@ -120,6 +137,23 @@ class PidReuseTest(fleet.FleetTestCase):
             pass
         for run in self.runs():
             self.assert_own(run, light_until_now=True)
+
+    @unittest.skipUnless(has_own_pid_max(), "pid_max is the whole machine's")
+    def test_the_kernel_runs_out_of_pids_and_begins_again(self) -> None:
+        with open(PID_MAX, encoding="ascii") as file:
+            self.addCleanup(write, PID_MAX, int(file.read()))
+        write(PID_MAX, FEW_PIDS)
+        dice = random.Random(2)
+        uses: Counter[int] = collections.Counter()
+        for _ in range(100):
+            while len(self.kinds) > 4:
+                self.end(dice.choice(list(self.kinds)))
+            for _ in range(3):
+                kind = Kind(matching=dice.random() < 0.5, heavy=dice.random() < 0.1)
+                uses[self.begin(None, kind)] += 1
+            for run in self.runs():
+                self.assert_own(run)
+        self.assertGreater(min(uses.values()), 10)
 
     def test_a_pid_is_used_again_within_a_tick(self) -> None:
         """So that pid and time of birth are those of the process before."""
