@@ -12,9 +12,10 @@ int64_t ToNanoseconds(const timespec& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-// What clock_getcpuclockid(3) gives, which asks the kernel whether there is such
-// a process, and so does reading the clock. The kernel's interface: the pid's
-// complement, above the bits of a process's clock that counts scheduled time.
+// What clock_getcpuclockid(3) gives, which asks the kernel whether there is
+// such a process, and so does reading the clock. The kernel's interface: the
+// pid's complement, above the bits of a process's clock that counts scheduled
+// time.
 clockid_t ClockOf(pid_t pid) {
   constexpr clockid_t kScheduledTime = 2;
   return static_cast<clockid_t>(~static_cast<uint32_t>(pid) << 3U) |

@@ -27,7 +27,10 @@ Reading Before() {
           .switches = ContextSwitches{.voluntary = 50, .involuntary = 7},
           .resident_bytes = 1 << 20,
           .thread_count = 9,
-          .gc_counts = GcCounts{1, 1, 1}};
+          .gc_counts = GcCounts{1, 1, 1},
+          .parent = 1,
+          .comm = "python",
+          .user = std::nullopt};
 }
 
 Reading Now() {
@@ -39,7 +42,10 @@ Reading Now() {
           .switches = ContextSwitches{.voluntary = 80, .involuntary = 8},
           .resident_bytes = 50 << 20,
           .thread_count = 5,
-          .gc_counts = GcCounts{699, 8, 0}};
+          .gc_counts = GcCounts{699, 8, 0},
+          .parent = 1,
+          .comm = "python",
+          .user = std::nullopt};
 }
 
 std::optional<double> Gauge(const std::string& name, const Interval& interval) {
