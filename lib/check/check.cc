@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "lib/base/deadline.h"
 #include "lib/sample/series.h"
+#include "lib/sample/service_tags.h"
 
 namespace pycheck {
 namespace {
@@ -110,7 +111,8 @@ absl::Status Check::Collect() {
                     {.procfs = procfs_,
                      .taskstats = taskstats_ ? &*taskstats_ : nullptr,
                      .binaries = binaries_,
-                     .user = options_.tag_by.user},
+                     .user = options_.tag_by.user,
+                     .variables = kServiceVariables},
                     deadline);
   findings_.Clear();
   NoteFindings();

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/users.h"
 #include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/stat.h"
+#include "lib/sample/service_tags.h"
 
 namespace pycheck {
 namespace {
@@ -28,6 +30,7 @@ Watchlist::Watchlist(const Options& options,
                      std::vector<std::string> instance_tags)
     : instance_tags_(std::move(instance_tags)),
       tag_by_(options.tag_by),
+      has_service_(options.has_service),
       limit_(options.limit),
       only_python_(
           std::holds_alternative<DiscoverSelector>(options.criteria.selector)) {
@@ -209,6 +212,12 @@ Traits Watchlist::ReadTraits(const Procfs& procfs, const Watched& watched,
     if (renamed && traits.command.size() >= kMaxComm) {
       traits.command = process.ReadName(procfs).value_or(traits.command);
     }
+  }
+  traits.service = ServiceTags(process.environment());
+  if (has_service_) {
+    std::erase_if(traits.service, [](const std::string& tag) {
+      return absl::StartsWith(tag, "service:");
+    });
   }
   if (const auto& interpreter = process.interpreter()) {
     traits.implementation = interpreter->implementation();

@@ -79,6 +79,7 @@ class Watchlist {
 
   std::vector<std::string> instance_tags_;
   TagBy tag_by_;
+  bool has_service_;
   int64_t limit_;
   bool only_python_;  // leave out what may not be looked into
   absl::btree_map<pid_t, Watched> processes_;

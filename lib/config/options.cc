@@ -241,6 +241,8 @@ absl::StatusOr<Options> ParseOptions(const Document& init_config_document,
   if (!criteria.ok()) return criteria.status();
   options.criteria = *std::move(criteria);
 
+  options.has_service = instance.Find("service") != nullptr ||
+                        init_config.Find("service") != nullptr;
   status = ParseReporting(instance, options);
   if (!status.ok()) return status;
   status = ParseLimits(instance, options);

@@ -48,6 +48,7 @@ struct Options {
   Aggregation aggregation = Aggregation::kPerProcess;
   TagBy tag_by;
   std::vector<std::string> tags;
+  bool has_service = false;  // the Agent itself adds the tag `service`
   absl::Duration min_collection_interval = absl::Seconds(15);
   absl::Duration time_budget;  // of one run
   std::string procfs_path;     // empty: not configured

@@ -3,9 +3,22 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 
 namespace pycheck {
+namespace {
+
+std::string_view KeyOf(std::string_view tag) {
+  return tag.substr(0, tag.find(':'));
+}
+
+bool HasKey(const std::vector<std::string>& tags, std::string_view key) {
+  return absl::c_any_of(
+      tags, [&](const std::string& tag) { return KeyOf(tag) == key; });
+}
+
+}  // namespace
 
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
                   const Traits& traits) {
@@ -19,6 +32,9 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   if (tag_by.command) add("command", traits.command);
   add("lang_interpreter", traits.implementation);
   add("lang_version", traits.version);
+  for (const std::string& tag : traits.service) {
+    if (!HasKey(tags, KeyOf(tag))) tags.push_back(tag);
+  }
   return TagSet(std::move(tags));
 }
 

@@ -19,15 +19,18 @@ struct Traits {
   pid_t pid = 0;
   pid_t parent = 0;
   std::string user;
-  std::string command;         // the process's name
-  std::string implementation;  // of the interpreter; empty while unknown
-  std::string version;         // of the interpreter; empty while unknown
+  std::string command;               // the process's name
+  std::string implementation;        // of the interpreter; empty while unknown
+  std::string version;               // of the interpreter; empty while unknown
+  std::vector<std::string> service;  // ServiceTags
 
   bool operator==(const Traits&) const = default;
 };
 
 // The tags of a process: those of the instance, then those of its traits that
-// `tag_by` asks for and that are known, then those of its interpreter.
+// `tag_by` asks for and that are known, then those of its interpreter and of
+// its service. The last cannot take the place of any of the others: of a key
+// that is there already they are left out.
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
                   const Traits& traits);
 

@@ -656,6 +656,50 @@ TEST(Check, TagsByWhatIsAskedFor) {
           *ReadProcessName(*Procfs::Open("/proc"), python->pid()), ",lang_")));
 }
 
+std::unique_ptr<PythonProcess> Serving(
+    const std::vector<std::string>& environment,
+    const std::string& script = kWaits) {
+  auto python = std::make_unique<PythonProcess>(
+      "", std::vector<std::string>{AnyPython().executable, "-c", script},
+      environment);
+  python->ReadLine();
+  return python;
+}
+
+TEST(Check, TagsByTheServiceThatTheProcessSaysItIs) {
+  const auto python = Serving({"DD_SERVICE=shop", "DD_ENV=prod",
+                               "DD_TAGS=team:web,version:7", "PASSWORD=x"});
+  Check check = CheckOf(python->pid());
+  EXPECT_THAT(RunOnce(check).gauges,
+              ElementsAre(Key(
+                  absl::StrCat(Series(python->pid()),
+                               ",service:shop,env:prod,version:7,team:web"))));
+}
+
+TEST(Check, TagsByWhatTheProcessSetItselfSinceTheFirstRun) {
+  const auto python = Serving({}, absl::StrCat("import os\n"
+                                               "os.write(1, b'\\n')\n"
+                                               "os.read(0, 1)\n"
+                                               "os.environ['DD_ENV'] = 'e'\n",
+                                               kWaits));
+  Check check = CheckOf(python->pid());
+  EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
+  python->Ask("");
+  EXPECT_THAT(RunOnce(check).gauges,
+              ElementsAre(Key(Series(python->pid()) + ",env:e")));
+}
+
+TEST(Check, LetsTheConfigurationsServiceAndTagsWin) {
+  const auto python = Serving({"DD_SERVICE=shop", "DD_ENV=prod"});
+  Check check = MakeCheck(absl::StrCat("{name: app, pid: ", python->pid(),
+                                       ", service: other, tags: [env:test]}"));
+  const RecordingSink sink = RunOnce(check);
+  ASSERT_THAT(sink.gauges, SizeIs(1));
+  EXPECT_THAT(sink.gauges.begin()->first,
+              AllOf(Not(HasSubstr("service:")), HasSubstr("env:test"),
+                    Not(HasSubstr("env:prod"))));
+}
+
 // With no time at all one process is judged and one is read in each run: none
 // waits for ever, and no difference is lost or counted twice.
 TEST(Check, CarriesWhatThereIsNoTimeForToTheNextRun) {

@@ -81,6 +81,12 @@ TEST(ParseOptions, LeavesTheAgentsOwnOptionsToIt) {
               IsOk());
 }
 
+TEST(ParseOptions, KnowsWhetherTheAgentAddsAService) {
+  EXPECT_FALSE(ParsedWith("service:")->has_service);
+  EXPECT_TRUE(ParsedWith("service: web")->has_service);
+  EXPECT_TRUE(Parsed("name: web\npid: 1", "service: web")->has_service);
+}
+
 TEST(ParseOptions, RefusesWhatIsNoSetOfOptions) {
   EXPECT_THAT(Parsed("- name: web"),
               IsInvalid("instance: [{\"name\":\"web\"}] is not a set of "

@@ -38,6 +38,16 @@ TEST(SeriesTags, LeaveOutWhatIsNotKnown) {
   EXPECT_THAT(SeriesTags({}, all, Traits()).tags(), ElementsAre());
 }
 
+TEST(SeriesTags, HaveWhatTheServiceSaysOfItselfAndNothingInsteadOfAnother) {
+  Traits traits = kTraits;
+  traits.service = {"service:s", "env:e",          "version:1",
+                    "pid:5",     "lang_version:2", "lone"};
+  EXPECT_THAT(SeriesTags({"env:prod", "process_name:app"}, {}, traits).tags(),
+              ElementsAre("env:prod", "process_name:app", "pid:12",
+                          "lang_interpreter:CPython", "lang_version:3.11.2",
+                          "service:s", "version:1", "lone"));
+}
+
 Gauges Values(std::optional<double> first, std::optional<double> second) {
   Gauges gauges;
   gauges[0] = first;
