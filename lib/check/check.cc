@@ -210,7 +210,7 @@ void Check::NoteWaiting() {
   }
   if (selection_.denied() > 0) {
     findings_.Add(
-        Topic::kProcesses, kDenied,
+        Topic::kProcesses, kHidden,
         absl::StrCat(selection_.denied(), " processes may not be looked at: ",
                      selection_.denial().message(),
                      "; mount procfs without hidepid for the Agent"));
