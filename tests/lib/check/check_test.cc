@@ -1,6 +1,7 @@
 #include "lib/check/check.h"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -515,6 +516,33 @@ TEST(Check, LeavesOutOfDiscoveryWhatItMayNotLookInto) {
                                 "Python"),
                       HasSubstr("give the Agent CAP_SYS_PTRACE")));
     EXPECT_LE(CountDescriptors(), before + 1);  // taskstats
+  });
+}
+
+// How many there are cannot be told where procfs hides what they are.
+TEST(Check, IsUnsureOfHowManyThereAreWhereProcfsHidesThem) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  const auto python = Waiting("x");
+  RunApart([] {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount("none", "/proc", nullptr, MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(mount("proc", "/proc", "proc", 0, "hidepid=1"), 0);
+    constexpr uid_t kNobody = 65534;
+    ASSERT_EQ(setgroups(0, nullptr), 0);  // it hides nothing from group 0
+    ASSERT_EQ(setgid(kNobody), 0);
+    ASSERT_EQ(setuid(kNobody), 0);
+    Check check = MakeCheck("{name: app, search_string: [no-such-process]}");
+    const RecordingSink sink = RunOnce(check);
+    EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kUnknown);
+    EXPECT_THAT(sink.Find(kUp).message,
+                AllOf(HasSubstr("processes may not be looked at"),
+                      HasSubstr("mount procfs without hidepid")));
+    EXPECT_THAT(sink.Find(kUp).message, Not(HasSubstr("no process matches")));
+    EXPECT_THAT(sink.others, IsEmpty());
+    Check strict = MakeCheck(
+        "{name: app, search_string: [x], ignore_denied_access: false}");
+    EXPECT_THAT(std::string(RunOnce(strict).error.message()),
+                HasSubstr("ignore_denied_access is false"));
   });
 }
 
