@@ -181,7 +181,10 @@ std::string Check::NothingMatches() const {
   std::string text =
       absl::StrCat("no process matches the instance \"", options_.name, "\"");
   const Selector& selector = options_.criteria.selector;
-  if (const auto* file = std::get_if<PidFileSelector>(&selector)) {
+  const bool has_ended =
+      !selection_.chosen().empty() && watchlist_.processes().empty();
+  if (const auto* file = std::get_if<PidFileSelector>(&selector);
+      file != nullptr && has_ended) {
     absl::StrAppend(&text, ": the one whose id is in ", file->path,
                     " has ended");
   }

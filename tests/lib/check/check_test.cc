@@ -445,6 +445,19 @@ TEST(Check, SaysThatTheProcessOfAPidFileHasEnded) {
                          file.path(), " has ended"));
 }
 
+TEST(Check, DoesNotSayThatALivingProcessHasEnded) {
+  const ChildProcess shell = ShellChild({"x"});
+  const TemporaryFile file(absl::StrCat(shell.pid(), "\n"));
+  Check no_python =
+      MakeCheck(absl::StrCat("{name: app, pid_file: ", file.path(), "}"));
+  EXPECT_THAT(RunOnce(no_python).Find(kUp).message,
+              AllOf(HasSubstr("hold no Python"), Not(HasSubstr("ended"))));
+  Check excluded = MakeCheck(
+      absl::StrCat("{name: app, exclude: [sh], pid_file: ", file.path(), "}"));
+  EXPECT_EQ(RunOnce(excluded).Find(kUp).message,
+            "no process matches the instance \"app\"");
+}
+
 TEST(Check, IsCriticalWhenThePidFileIsMissingAndUnknownWhenItIsBad) {
   Check missing = MakeCheck("{name: app, pid_file: /no/such/file}");
   RecordingSink sink = RunOnce(missing);
