@@ -20,6 +20,14 @@ bool WasBornSince(std::optional<int64_t> moment_ns, const Process& process) {
   return process.start_ticks() >= static_cast<uint64_t>(*moment_ns / tick_ns);
 }
 
+// Gives whether that changes it.
+template <typename T, typename Value>
+bool Assign(T& place, const Value& value) {
+  if (place == value) return false;
+  place = value;
+  return true;
+}
+
 bool IsOpen(const Watched& watched) {
   return watched.process && !watched.process->is_released();
 }
@@ -133,6 +141,7 @@ absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
                               std::optional<uint64_t> known_start) {
   watched.last.reset();
   watched.traits = Traits();
+  watched.environment_readings = 0;
   watched.tags = TagSet();
   absl::StatusOr<Process> process = Process::Open(sources.procfs, chosen.pid);
   if (!process.ok()) return process.status();
@@ -160,10 +169,8 @@ absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
       ComputeGauges({watched.last ? &*watched.last : nullptr, *reading});
   const bool renamed = !watched.last || watched.last->comm != reading->comm;
   watched.last = *std::move(reading);
-  Traits traits = ReadTraits(sources.procfs, watched, renamed);
-  if (traits != watched.traits) {
-    watched.tags = SeriesTags(instance_tags_, tag_by_, traits);
-    watched.traits = std::move(traits);
+  if (UpdateTraits(sources.procfs, watched, renamed)) {
+    watched.tags = SeriesTags(instance_tags_, tag_by_, watched.traits);
   }
   return absl::OkStatus();
 }
@@ -196,38 +203,46 @@ void Watchlist::Settle(Watched& watched, absl::Status status) const {
   }
 }
 
-// Only what becomes a tag is found out. A traits' pid is never 0, so those of a
-// new process differ from what it had before.
-Traits Watchlist::ReadTraits(const Procfs& procfs, const Watched& watched,
+// Only what becomes a tag is found out. Gives whether anything has changed. A
+// trait's pid is never 0, so those of a new process always have.
+bool Watchlist::UpdateTraits(const Procfs& procfs, Watched& watched,
                              bool renamed) {
   const Process& process = *watched.process;
-  Traits traits;
-  traits.pid = process.pid();
-  if (tag_by_.parent) traits.parent = watched.last->parent;
-  if (tag_by_.user && watched.last->user) {
-    traits.user = NameOfUser(*watched.last->user);
+  const Reading& reading = *watched.last;
+  Traits& traits = watched.traits;
+  bool changed = Assign(traits.pid, process.pid());
+  if (tag_by_.parent) changed |= Assign(traits.parent, reading.parent);
+  if (tag_by_.user && reading.user) {
+    changed |= Assign(traits.user, NameOfUser(*reading.user));
   }
-  if (tag_by_.command) {
-    traits.command = renamed ? watched.last->comm : watched.traits.command;
-    if (renamed && traits.command.size() >= kMaxComm) {
-      traits.command = process.ReadName(procfs).value_or(traits.command);
-    }
+  if (tag_by_.command && renamed) {
+    const bool may_be_cut = reading.comm.size() >= kMaxComm;
+    changed |=
+        Assign(traits.command,
+               may_be_cut ? process.ReadName(procfs).value_or(reading.comm)
+                          : reading.comm);
   }
-  traits.service = ServiceTags(process.environment());
+  // Where its collector could not be read, it is still what it was.
+  if (const auto& interpreter = process.interpreter()) {
+    changed |= Assign(traits.implementation, interpreter->implementation());
+    changed |= Assign(traits.version, interpreter->version());
+  }
+  if (watched.environment_readings != process.environment_readings()) {
+    watched.environment_readings = process.environment_readings();
+    changed |= Assign(traits.service, ReadService(process));
+  }
+  return changed;
+}
+
+// The Agent adds a service that is configured.
+std::vector<std::string> Watchlist::ReadService(const Process& process) const {
+  std::vector<std::string> tags = ServiceTags(process.environment());
   if (has_service_) {
-    std::erase_if(traits.service, [](const std::string& tag) {
+    std::erase_if(tags, [](const std::string& tag) {
       return absl::StartsWith(tag, "service:");
     });
   }
-  if (const auto& interpreter = process.interpreter()) {
-    traits.implementation = interpreter->implementation();
-    traits.version = interpreter->version();
-  } else {
-    // It is still what it was, though its collector could not be read.
-    traits.implementation = watched.traits.implementation;
-    traits.version = watched.traits.version;
-  }
-  return traits;
+  return tags;
 }
 
 // The number, as long as the name cannot be looked up.

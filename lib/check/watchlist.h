@@ -43,6 +43,7 @@ struct Watched {
   std::optional<Reading> last;
   Gauges gauges;  // of the last reading
   Traits traits;
+  int environment_readings = 0;  // that the traits are of
   TagSet tags;
 };
 
@@ -74,7 +75,8 @@ class Watchlist {
   absl::Status Start(const Sources& sources, const Chosen& chosen,
                      Watched& watched, std::optional<uint64_t> known_start);
   void Settle(Watched& watched, absl::Status status) const;
-  Traits ReadTraits(const Procfs& procfs, const Watched& watched, bool renamed);
+  bool UpdateTraits(const Procfs& procfs, Watched& watched, bool renamed);
+  std::vector<std::string> ReadService(const Process& process) const;
   std::string NameOfUser(uid_t user);
 
   std::vector<std::string> instance_tags_;

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
-#include "lib/procfs/maps.h"
 
 namespace pycheck {
 namespace {
@@ -35,6 +34,7 @@ absl::StatusOr<std::optional<GcCounts>> Collector::Read(const Procfs& procfs,
                                                         pid_t pid,
                                                         uint64_t size_pages,
                                                         Binaries& binaries) {
+  images_ = {};
   auto counts = TryRead(procfs, pid, size_pages, binaries);
   status_ = counts.status();
   return counts;
@@ -96,11 +96,12 @@ absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
   const absl::StatusOr<UniqueFd> maps =
       OpenFile(procfs.ProcessPath(pid, "maps"));
   if (!maps.ok()) return maps.status();
-  const absl::StatusOr<std::vector<MappedImage>> images =
+  absl::StatusOr<std::vector<MappedImage>> images =
       ReadMappedImages(maps->get());
   if (!images.ok()) return images.status();
+  images_ = *std::move(images);
   absl::StatusOr<Interpreter> interpreter = Interpreter::Find(
-      *memory_, *images, binaries, fruitless_searches_ < kMaxProgramSearches);
+      *memory_, images_, binaries, fruitless_searches_ < kMaxProgramSearches);
   if (!interpreter.ok()) return interpreter.status();
   interpreter_ = *std::move(interpreter);
   return absl::OkStatus();

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/cpython/binary.h"
 #include "lib/cpython/generations.h"
 #include "lib/cpython/interpreter.h"
+#include "lib/procfs/maps.h"
 #include "lib/procfs/mem.h"
 #include "lib/procfs/procfs.h"
 
@@ -43,6 +45,12 @@ class Collector {
   // What the last reading came to.
   const absl::Status& status() const { return status_; }
 
+  // The process's memory, while it is held open; else null.
+  const Memory* memory() const { return memory_ ? &*memory_ : nullptr; }
+
+  // The process's images, if the last reading had to look through them.
+  const std::vector<MappedImage>& images() const { return images_; }
+
   // The Python in the process, while it is known.
   const std::optional<Interpreter>& interpreter() const { return interpreter_; }
 
@@ -57,6 +65,7 @@ class Collector {
   absl::Status status_ =
       absl::UnavailableError("the collector has not been looked for yet");
   std::optional<ProcessMemory> memory_;
+  std::vector<MappedImage> images_;
   std::optional<Interpreter> interpreter_;
   int searches_for_version_ = 0;
 

@@ -5,14 +5,11 @@
 #include <array>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/file.h"
 #include "lib/procfs/cpu_clock.h"
-#include "lib/procfs/maps.h"
-#include "lib/procfs/mem.h"
 #include "lib/procfs/stat.h"
 #include "lib/procfs/statm.h"
 #include "lib/procfs/status.h"
@@ -144,7 +141,8 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
     if (user.ok()) reading.user = *user;
   }
   if (!sources.variables.empty() &&
-      ++environment_readings_ <= kMaxEnvironmentReadings) {
+      environment_readings_ < kMaxEnvironmentReadings) {
+    ++environment_readings_;
     absl::StatusOr<Variables> variables = ReadVariables(sources);
     if (variables.ok()) environment_ = *std::move(variables);
   }
@@ -179,26 +177,18 @@ absl::StatusOr<ContextSwitches> Process::ReadSwitches(const Sources& sources) {
 
 // What it was started with is what is left where the memory says nothing.
 absl::StatusOr<Variables> Process::ReadVariables(const Sources& sources) {
-  const Procfs& procfs = sources.procfs;
-  absl::StatusOr<UniqueFd> mem = OpenFile(procfs.ProcessPath(pid_, "mem"));
-  if (!mem.ok()) return mem.status();
-  const ProcessMemory memory(*std::move(mem));
-  if (!environ_) {
-    const absl::StatusOr<UniqueFd> maps =
-        OpenFile(procfs.ProcessPath(pid_, "maps"));
-    if (!maps.ok()) return maps.status();
-    const absl::StatusOr<std::vector<MappedImage>> images =
-        ReadMappedImages(maps->get());
-    if (!images.ok()) return images.status();
-    const absl::StatusOr<uint64_t> found = FindEnviron(memory, *images);
+  const Memory* const memory = collector_.memory();
+  if (memory != nullptr && !environ_) {
+    const absl::StatusOr<uint64_t> found =
+        FindEnviron(*memory, collector_.images());
     if (found.ok()) environ_ = *found;
   }
-  if (environ_) {
+  if (memory != nullptr && environ_) {
     absl::StatusOr<Variables> variables =
-        ReadEnvironment(memory, *environ_, sources.variables);
+        ReadEnvironment(*memory, *environ_, sources.variables);
     if (variables.ok()) return variables;
   }
-  return ReadInitialEnvironment(procfs, pid_, sources.variables);
+  return ReadInitialEnvironment(sources.procfs, pid_, sources.variables);
 }
 
 absl::StatusOr<std::string> Process::ReadName(const Procfs& procfs) const {

@@ -65,6 +65,9 @@ class Process {
   // its first two readings, for a program that sets some itself as it begins.
   const Variables& environment() const { return environment_; }
 
+  // How often they have been read.
+  int environment_readings() const { return environment_readings_; }
+
   pid_t pid() const { return pid_; }
 
   // When it began: clock ticks since boot, proc_pid_stat(5).

@@ -23,8 +23,6 @@ struct Traits {
   std::string implementation;        // of the interpreter; empty while unknown
   std::string version;               // of the interpreter; empty while unknown
   std::vector<std::string> service;  // ServiceTags
-
-  bool operator==(const Traits&) const = default;
 };
 
 // The tags of a process: those of the instance, then those of its traits that
