@@ -495,13 +495,16 @@ TEST(Check, DiscoversWhateverHoldsAPython) {
   }
 }
 
+// Waits, and becomes a Python, which waits too.
+void BecomePython(const Channel& channel) {
+  TellAndWait(channel);
+  dup2(channel.fd(), STDIN_FILENO);
+  dup2(channel.fd(), STDOUT_FILENO);
+  execl(AnyPython().executable.c_str(), "python", "-c", kWaits, nullptr);
+}
+
 TEST(Check, DiscoversAProgramThatBecomesAPython) {
-  const ChildProcess child([](const Channel& channel) {
-    TellAndWait(channel);
-    dup2(channel.fd(), STDIN_FILENO);
-    dup2(channel.fd(), STDOUT_FILENO);
-    execl(AnyPython().executable.c_str(), "python", "-c", kWaits, nullptr);
-  });
+  const ChildProcess child(BecomePython);
   Check check = MakeCheck("{name: app, discover: all}");
   const std::string series = Series(child.pid());
   for (int i = 0; i < 3; ++i) {
@@ -604,12 +607,7 @@ TEST(Check, GivesNoSumThatLacksProcesses) {
 
 // In the run in which the shell became a Python there was no time for it.
 TEST(Check, NoticesAPythonInALaterRunThanItCame) {
-  const ChildProcess child([](const Channel& channel) {
-    TellAndWait(channel);
-    dup2(channel.fd(), STDIN_FILENO);
-    dup2(channel.fd(), STDOUT_FILENO);
-    execl(AnyPython().executable.c_str(), "python", "-c", kWaits, nullptr);
-  });
+  const ChildProcess child(BecomePython);
   Options options = *ParseOptions(
       nullptr, *ParseYaml(absl::StrCat("{name: app, pid: ", child.pid(), "}")));
   const Procfs procfs = *Procfs::Open("/proc");

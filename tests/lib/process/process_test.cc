@@ -158,6 +158,11 @@ INSTANTIATE_TEST_SUITE_P(
       return absl::StrReplaceAll(python.param.name, {{".", "_"}});
     });
 
+// Executes its first argument, with its second as the script, when told to.
+constexpr char kExecutesItself[] =
+    "import os, sys; os.write(1, b'\\n'); os.read(0, 1)\n"
+    "os.execv(sys.argv[1], ['python', '-c', sys.argv[2]])";
+
 class ProcessLifeTest : public ::testing::Test {
  protected:
   Procfs procfs_ = *Procfs::Open("/proc");
@@ -180,12 +185,8 @@ TEST_F(ProcessLifeTest, AProcessThatEndedIsGoneWhileAZombieAndAfter) {
 }
 
 TEST_F(ProcessLifeTest, AProcessThatExecutesAnotherProgramIsGone) {
-  PythonProcess python(
-      AnyPython().executable,
-      absl::StrCat(
-          "import os, sys; os.write(1, b'\\n'); os.read(0, 1); os.execv('",
-          AnyPython().executable, "', ['python', '-c', sys.argv[1]])"),
-      {kWaits});
+  PythonProcess python(AnyPython().executable, kExecutesItself,
+                       {AnyPython().executable, kWaits});
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
   ASSERT_TRUE(process->Read(sources_).ok());
@@ -282,12 +283,8 @@ TEST_F(ProcessLifeTest, OneThatWasReleasedIsReadAgain) {
 }
 
 TEST_F(ProcessLifeTest, OneThatWasReleasedIsGoneWhenItExecutesOrEnds) {
-  PythonProcess python(
-      AnyPython().executable,
-      absl::StrCat(
-          "import os, sys; os.write(1, b'\\n'); os.read(0, 1); os.execv('",
-          AnyPython().executable, "', ['python', '-c', sys.argv[1]])"),
-      {kWaits});
+  PythonProcess python(AnyPython().executable, kExecutesItself,
+                       {AnyPython().executable, kWaits});
   python.ReadLine();
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
   process->Release();
