@@ -25,6 +25,12 @@ absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
   obstacle_ = absl::OkStatus();
   absl::Status prepared = matcher_.Prepare();
   if (!prepared.ok()) return prepared;
+  // Another pid is named: without anybody's doing, no verdict holds.
+  if (matcher_.pid() != named_) {
+    known_.clear();
+    descents_.clear();
+    named_ = matcher_.pid();
+  }
   const absl::StatusOr<std::vector<ListedProcess>> processes =
       ListProcesses(procfs);
   if (absl::IsResourceExhausted(processes.status()) && !known_.empty()) {
@@ -172,11 +178,6 @@ uint64_t Selection::LivingInode(pid_t pid) const {
   return ended ? 0 : known->second.inode;
 }
 
-// A pid that is named may be another one by now, without anybody's doing.
-bool Selection::IsSelected(pid_t pid, const Known& known) const {
-  return matcher_.pid() ? pid == *matcher_.pid() : known.verdict.selected;
-}
-
 // Whether it is selected or has an ancestor that is. What is found out of one
 // holds for all on the way up to it.
 bool Selection::ComesFromSelected(pid_t pid) {
@@ -193,7 +194,7 @@ bool Selection::ComesFromSelected(pid_t pid) {
     way.push_back(&descent->second);
     // Until more is known: no way up can lead round in a circle.
     descent->second.from_selected = false;
-    if (IsSelected(pid, known->second)) {
+    if (known->second.verdict.selected) {
       result = true;
       break;
     }
@@ -207,7 +208,7 @@ void Selection::Choose() {
   chosen_.clear();
   for (const auto& [pid, known] : known_) {
     if (!known.verdict.kept) continue;
-    if (!IsSelected(pid, known) &&
+    if (!known.verdict.selected &&
         !(matcher_.criteria().collect_children && ComesFromSelected(pid))) {
       continue;
     }

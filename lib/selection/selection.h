@@ -113,11 +113,11 @@ class Selection {
   void UpdateDescents(const Procfs& procfs);
   void ReadDescent(const Procfs& procfs, pid_t pid);
   uint64_t LivingInode(pid_t pid) const;
-  bool IsSelected(pid_t pid, const Known& known) const;
   bool ComesFromSelected(pid_t pid);
   void Choose();
 
   Matcher matcher_;
+  std::optional<pid_t> named_;  // what the verdicts are of
   absl::flat_hash_map<pid_t, Known> known_;
   absl::flat_hash_map<pid_t, Descent> descents_;
   uint64_t run_ = 0;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -11,7 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/base/file.h"
+#include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/patterns.h"
 #include "tests/testing/status_matchers.h"
@@ -129,6 +133,42 @@ TEST(MatcherOfPidFiles, SaysWhatIsWrongWithTheFile) {
 TEST(MatcherOfCgroups, TakesNeitherUnitNorContainerThatIsNotThere) {
   EXPECT_FALSE(Selects(ServiceUnitSelector{"no-such.service"}, getpid()));
   EXPECT_FALSE(Selects(ContainerSelector{std::string(64, 'f')}, getpid()));
+}
+
+// A process in a cgroup as systemd, or a container's runtime, makes one.
+TEST(MatcherOfCgroups, TakesAProcessByItsUnitOrItsContainer) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  if (!absl::StrContains(*ReadWholeFile("/proc/filesystems", 65536),
+                         "cgroup2")) {
+    GTEST_SKIP() << "no cgroups of version 2 here";
+  }
+  const TemporaryDirectory directory;
+  RunApart([&] {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount("none", "/", nullptr, MS_PRIVATE | MS_REC, nullptr), 0);
+    ASSERT_EQ(mount("none", directory.path().c_str(), "cgroup2", 0, nullptr),
+              0);
+    ChildProcess child(TellAndWait);
+    const std::string id(64, 'c');
+    const std::string unit =
+        absl::StrCat("matcher-test-", getpid(), ".service");
+    const std::string cgroup = directory.File(unit);
+    const std::string inner = cgroup + "/docker-" + id + ".scope";
+    for (const std::string& path : {cgroup, inner}) {
+      ASSERT_EQ(mkdir(path.c_str(), 0755), 0);
+    }
+    std::ofstream(cgroup + "/cgroup.procs") << child.pid();
+    EXPECT_TRUE(Selects(ServiceUnitSelector{unit}, child.pid()));
+    EXPECT_FALSE(Selects(ContainerSelector{id}, child.pid()));
+    std::ofstream(inner + "/cgroup.procs") << child.pid();
+    EXPECT_TRUE(Selects(ServiceUnitSelector{unit}, child.pid()));
+    EXPECT_TRUE(Selects(ContainerSelector{id.substr(0, 12)}, child.pid()));
+    EXPECT_FALSE(Selects(ServiceUnitSelector{unit}, getpid()));
+    child.Reap();
+    for (const std::string& path : {inner, cgroup}) {
+      EXPECT_EQ(rmdir(path.c_str()), 0);
+    }
+  });
 }
 
 TEST(MatcherOfAll, TakesEveryProcessThatHasMemory) {

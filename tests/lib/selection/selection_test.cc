@@ -10,6 +10,7 @@
 #include <deque>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,11 @@ using testing::UnorderedElementsAre;
 
 const Deadline kInAMinute{absl::Minutes(1)};
 const Deadline kNow{absl::ZeroDuration()};
+
+// A word that no process outside this test has in its name or arguments.
+std::string Unique(std::string_view word) {
+  return absl::StrCat(word, getpid());
+}
 
 Criteria Named(const std::vector<std::string>& names) {
   return {.selector = NameSelector{names}};
