@@ -324,8 +324,8 @@ void Check::ReportSums(MetricSink& sink) const {
     if (watched.is_fresh) sums.Add(watched.tags, watched.gauges);
   }
   for (const auto& [tags, sum] : sums.sums()) {
-    SubmitGauges(sum.gauges, sum.tags, sink);
-    sink.Gauge(kSummed, static_cast<double>(sum.processes), sum.tags);
+    SubmitGauges(sum.gauges, *tags, sink);
+    sink.Gauge(kSummed, static_cast<double>(sum.processes), *tags);
   }
 }
 

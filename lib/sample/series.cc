@@ -1,21 +1,24 @@
 #include "lib/sample/series.h"
 
 #include <string_view>
-#include <utility>
 
-#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 namespace pycheck {
 namespace {
 
-std::string_view KeyOf(std::string_view tag) {
-  return tag.substr(0, tag.find(':'));
-}
-
-bool HasKey(const std::vector<std::string>& tags, std::string_view key) {
-  return absl::c_any_of(
-      tags, [&](const std::string& tag) { return KeyOf(tag) == key; });
+// Adds those tags whose keys are not there yet. (A container may have several
+// values of one key.)
+void AddMissing(const std::vector<std::string>& found,
+                std::vector<std::string>& tags) {
+  absl::flat_hash_set<std::string> keys;
+  for (const std::string& tag : tags) {
+    keys.emplace(TagKey(NormalizeTag(tag)));
+  }
+  for (const std::string& tag : found) {
+    if (!keys.contains(TagKey(NormalizeTag(tag)))) tags.push_back(tag);
+  }
 }
 
 }  // namespace
@@ -30,20 +33,18 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   if (tag_by.parent) add("ppid", absl::StrCat(traits.parent));
   if (tag_by.user) add("user", traits.user);
   if (tag_by.command) add("command", traits.command);
+  if (!traits.implementation.empty()) add("lang", "python");
   add("lang_interpreter", traits.implementation);
   add("lang_version", traits.version);
-  for (const std::string& tag : traits.service) {
-    if (!HasKey(tags, KeyOf(tag))) tags.push_back(tag);
-  }
-  return TagSet(std::move(tags));
+  AddMissing(traits.service, tags);
+  return TagSet(tags);
 }
 
 void Sums::Add(const TagSet& tags, const Gauges& gauges) {
-  const auto [entry, is_new] = sums_.try_emplace(tags.tags());
+  const auto [entry, is_new] = sums_.try_emplace(&tags);
   Sum& sum = entry->second;
   ++sum.processes;
   if (is_new) {
-    sum.tags = TagSet(tags.tags());
     sum.gauges = gauges;
     return;
   }

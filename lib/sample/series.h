@@ -32,25 +32,30 @@ struct Traits {
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
                   const Traits& traits);
 
-// Adds processes' gauges up, one sum for all processes with the same tags.
+// Adds processes' gauges up, one sum for all processes with the same tags. The
+// tags must outlive it.
 class Sums {
  public:
   struct Sum {
-    TagSet tags;
     int64_t processes = 0;
     // What one of the processes does not have, the sum does not have either.
     Gauges gauges;
+  };
+  struct InOrder {
+    bool operator()(const TagSet* a, const TagSet* b) const {
+      return a->tags() < b->tags();
+    }
   };
 
   void Add(const TagSet& tags, const Gauges& gauges);
 
   // In the order of the tags.
-  const absl::btree_map<std::vector<std::string>, Sum>& sums() const {
+  const absl::btree_map<const TagSet*, Sum, InOrder>& sums() const {
     return sums_;
   }
 
  private:
-  absl::btree_map<std::vector<std::string>, Sum> sums_;
+  absl::btree_map<const TagSet*, Sum, InOrder> sums_;
 };
 
 }  // namespace pycheck

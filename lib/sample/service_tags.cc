@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "lib/base/utf8.h"
 
 namespace pycheck {
 namespace {
@@ -133,8 +132,7 @@ std::vector<std::string> ServiceTags(const Variables& variables) {
   std::vector<std::string> result;
   result.reserve(tags.size());
   for (const auto& [key, value] : tags) {
-    result.push_back(WithoutInvalidUtf8(
-        value.empty() ? key : absl::StrCat(key, ":", value)));
+    result.push_back(absl::StrCat(key, ":", value));
   }
   return result;
 }

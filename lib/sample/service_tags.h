@@ -18,7 +18,7 @@ inline constexpr std::array<std::string_view, 6> kServiceVariables = {
 // The tags of an application as the tracer in it resolves them from its
 // environment: service, env and version, then what else is in DD_TAGS, or where
 // that is not set in OTEL_RESOURCE_ATTRIBUTES. Each key is there once. A
-// service that the tracer would infer, or fall back to, is not. UTF-8.
+// service that the tracer would infer, or fall back to, is not.
 std::vector<std::string> ServiceTags(const Variables& variables);
 
 }  // namespace pycheck

@@ -2,22 +2,28 @@
 #define PYCHECK_LIB_SINK_TAG_SET_H_
 
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace pycheck {
 
-// The tags of one series, each "key:value" or a lone value, in a fixed order.
-// Built once and then only read, by any thread. Not copyable, so that the
-// pointers it hands out hold as long as it is not moved from.
+// A tag as Datadog stores it, whoever sent it, and as the Agent normalises the
+// tags of traces: in lower case; from the first letter or colon on; of letters,
+// digits and ".", "/", "-", ":", with an underscore between them in place of
+// anything else; the first 200 characters. Empty where nothing is left.
+std::string NormalizeTag(std::string_view tag);
+
+// What stands before the colon of a tag; a lone value is its own key.
+std::string_view TagKey(std::string_view tag);
+
+// The tags of one series, each "key:value" or a lone value: normalised, each
+// once, in alphabetical order. Built once and then only read, by any thread.
+// Not copyable, so that the pointers it hands out hold as long as it is not
+// moved from.
 class TagSet {
  public:
   TagSet() : TagSet(std::vector<std::string>{}) {}
-  explicit TagSet(std::vector<std::string> tags) : tags_(std::move(tags)) {
-    pointers_.reserve(tags_.size() + 1);
-    for (std::string& tag : tags_) pointers_.push_back(tag.data());
-    pointers_.push_back(nullptr);
-  }
+  explicit TagSet(const std::vector<std::string>& tags);
   TagSet(TagSet&&) = default;
   TagSet& operator=(TagSet&&) = default;
   TagSet(const TagSet&) = delete;

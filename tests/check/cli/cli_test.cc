@@ -94,9 +94,10 @@ TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {
   ASSERT_EQ(json["metrics"].size(), 2 * (kGaugeCount + 1));
   EXPECT_EQ(json["metrics"][0]["name"], GaugeDefinitions()[0].name);
   EXPECT_EQ(json["metrics"][0]["check_id"], "python:0");
-  EXPECT_EQ(json["metrics"][0]["tags"][0], "process_name:one");
+  EXPECT_EQ(json["metrics"][0]["tags"].back(), "process_name:one");
   EXPECT_EQ(json["metrics"][kGaugeCount]["name"], "python.process.count");
-  EXPECT_EQ(json["metrics"][kGaugeCount + 1]["tags"][0], "process_name:two");
+  EXPECT_EQ(json["metrics"][kGaugeCount + 1]["tags"].back(),
+            "process_name:two");
   EXPECT_EQ(json["service_checks"][0]["status"], "OK");
   EXPECT_EQ(json["errors"][0]["check_id"], "python:2");
 }

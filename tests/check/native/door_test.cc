@@ -46,9 +46,10 @@ TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
   const Lines lines = RunFromC(
       absl::StrCat("{name: app, pid: ", python.pid(), ", tags: [env:test]}"),
       2);
-  const std::string tags =
-      absl::StrCat(" env:test process_name:app pid:", python.pid(),
-                   " lang_interpreter:CPython lang_version:[0-9.]+");
+  const std::string tags = absl::StrCat(
+      " env:test lang:python lang_interpreter:cpython "
+      "lang_version:[0-9.]+ pid:",
+      python.pid(), " process_name:app");
   size_t i = 0;
   EXPECT_EQ(lines.at(i++), "version " PYCHECK_VERSION);
   EXPECT_EQ(lines.at(i++), "run 0");

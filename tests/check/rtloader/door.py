@@ -19,7 +19,7 @@ CHECK_CLASS = stand_in.load_check_class("python")
 
 # Of the processes that these tests start.
 LANGUAGE_TAGS = [
-    "lang_interpreter:CPython", "lang_version:" + platform.python_version()]
+    "lang:python", "lang_interpreter:cpython", "lang_version:" + platform.python_version()]
 
 FIRST_GAUGES = [
     "runtime.python.gc.count.gen0",

@@ -45,8 +45,8 @@ class GaugesTest(door.DoorTestCase):
             self.assertEqual(metric.type, aggregator.GAUGE)
             self.assertIs(type(metric.value), float)
             self.assertEqual(metric.tags, [
-                "env:prod", "lone", "process_name:app", "pid:{}".format(child.pid),
-                *door.LANGUAGE_TAGS])
+                "env:prod", *door.LANGUAGE_TAGS, "lone", "pid:{}".format(child.pid),
+                "process_name:app"])
             self.assertEqual(metric.hostname, "")
             self.assertIs(metric.flush_first_value, False)
 
@@ -56,7 +56,7 @@ class GaugesTest(door.DoorTestCase):
         instance = self.make({"name": "app", "search_string": [name]})
         self.assertEqual(self.run_check(instance), 2 * door.FIRST_GAUGES)
         self.assertEqual([metric.tags for metric in door.runtime_metrics()], [
-            ["process_name:app", "pid:{}".format(pid), *door.LANGUAGE_TAGS]
+            [*door.LANGUAGE_TAGS, "pid:{}".format(pid), "process_name:app"]
             for pid in pids for _ in door.FIRST_GAUGES])
 
     def test_service_checks_and_the_count_come_with_every_run(self) -> None:
@@ -84,7 +84,7 @@ class GaugesTest(door.DoorTestCase):
         self.assertEqual(values["runtime.python.thread_count"], 3)
         self.assertEqual(values["python.process.summed"], 3)
         for metric in door.runtime_metrics():
-            self.assertEqual(metric.tags, ["process_name:app", *door.LANGUAGE_TAGS])
+            self.assertEqual(metric.tags, [*door.LANGUAGE_TAGS, "process_name:app"])
 
     def test_says_once_that_nothing_matches(self) -> None:
         instance = self.make({"name": "app", "search_string": ["no-such-process"]})

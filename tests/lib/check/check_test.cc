@@ -16,6 +16,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/base/unique_fd.h"
 #include "lib/base/users.h"
 #include "lib/check/watchlist.h"
@@ -42,7 +43,6 @@ using ::testing::Key;
 using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 // Works for a while at each request, and says what it has used in all: CPU
 // seconds by its clock, voluntary and involuntary switches.
@@ -79,19 +79,22 @@ Check CheckOf(pid_t pid) {
   return MakeCheck(absl::StrCat("{name: app, pid: ", pid, "}"));
 }
 
-// The tags of a process in which no interpreter was found.
-std::string UnknownSeries(pid_t pid) {
-  return absl::StrCat("process_name:app,pid:", pid);
+// The tags of a process in which no interpreter was found, and more, as the
+// sink joins them.
+std::string UnknownSeries(pid_t pid, std::vector<std::string> more = {}) {
+  more.insert(more.end(), {absl::StrCat("pid:", pid), "process_name:app"});
+  return absl::StrJoin(TagSet(more).tags(), ",");
 }
 
 // The tags of a process that runs AnyPython().
-std::string Series(pid_t pid) {
+std::string Series(pid_t pid, std::vector<std::string> more = {}) {
   static const std::string version =
       LinesOf(AnyPython().executable +
               " -c 'import platform; print(platform.python_version())'")
           .front();
-  return absl::StrCat(UnknownSeries(pid),
-                      ",lang_interpreter:CPython,lang_version:", version);
+  more.insert(more.end(), {"lang:python", "lang_interpreter:cpython",
+                           absl::StrCat("lang_version:", version)});
+  return UnknownSeries(pid, std::move(more));
 }
 
 // A word that no other process has in its command line.
@@ -135,9 +138,9 @@ TEST(Check, GivesSevenGaugesOfPyPyAndDoesNotComplain) {
   Check check = CheckOf(python.pid());
   RunOnce(check);
   RecordingSink sink = RunOnce(check);
-  EXPECT_THAT(
-      sink.gauges[UnknownSeries(python.pid()) + ",lang_interpreter:PyPy"],
-      SizeIs(7));
+  EXPECT_THAT(sink.gauges[UnknownSeries(
+                  python.pid(), {"lang:python", "lang_interpreter:pypy"})],
+              SizeIs(7));
   EXPECT_THAT(sink.gauges, SizeIs(1));
   EXPECT_THAT(sink.warnings, IsEmpty());
   EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kOk);
@@ -646,7 +649,7 @@ TEST(Check, AddsUpWhatHasTheSameTags) {
     ASSERT_THAT(of_each.gauges, SizeIs(3));
     ASSERT_THAT(of_all.gauges, SizeIs(1));
     const auto& [series, sums] = *of_all.gauges.begin();
-    EXPECT_THAT(series, Not(HasSubstr("pid:")));
+    EXPECT_THAT(series, Not(HasSubstr(",pid:")));
     EXPECT_EQ(of_all.others.at(series).at("python.process.summed"), 3);
     EXPECT_THAT(sums, SizeIs(run == 0 ? 5 : 10));
     for (const char* name :
@@ -687,12 +690,13 @@ TEST(Check, TagsByWhatIsAskedFor) {
   Check check = MakeCheck(InstanceOf(word, ", tag_by: [ppid, user, command]"));
   const RecordingSink sink = RunOnce(check);
   ASSERT_THAT(sink.gauges, SizeIs(1));
-  EXPECT_THAT(
+  EXPECT_EQ(
       sink.gauges.begin()->first,
-      StartsWith(absl::StrCat(
-          "process_name:app,pid:", python->pid(), ",ppid:", getpid(),
-          ",user:", *UserName(getuid()), ",command:",
-          *ReadProcessName(*Procfs::Open("/proc"), python->pid()), ",lang_")));
+      Series(python->pid(),
+             {absl::StrCat("ppid:", getpid()),
+              absl::StrCat("user:", *UserName(getuid())),
+              absl::StrCat("command:", *ReadProcessName(*Procfs::Open("/proc"),
+                                                        python->pid()))}));
 }
 
 std::unique_ptr<PythonProcess> Serving(
@@ -709,10 +713,10 @@ TEST(Check, TagsByTheServiceThatTheProcessSaysItIs) {
   const auto python = Serving({"DD_SERVICE=shop", "DD_ENV=prod",
                                "DD_TAGS=team:web,version:7", "PASSWORD=x"});
   Check check = CheckOf(python->pid());
-  EXPECT_THAT(RunOnce(check).gauges,
-              ElementsAre(Key(
-                  absl::StrCat(Series(python->pid()),
-                               ",service:shop,env:prod,version:7,team:web"))));
+  EXPECT_THAT(
+      RunOnce(check).gauges,
+      ElementsAre(Key(Series(python->pid(), {"service:shop", "env:prod",
+                                             "version:7", "team:web"}))));
 }
 
 TEST(Check, TagsByWhatTheProcessSetItselfSinceTheFirstRun) {
@@ -725,7 +729,7 @@ TEST(Check, TagsByWhatTheProcessSetItselfSinceTheFirstRun) {
   EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
   python->Ask("");
   EXPECT_THAT(RunOnce(check).gauges,
-              ElementsAre(Key(Series(python->pid()) + ",env:e")));
+              ElementsAre(Key(Series(python->pid(), {"env:e"}))));
 }
 
 TEST(Check, LetsTheConfigurationsServiceAndTagsWin) {

@@ -22,14 +22,14 @@ const Traits kTraits = {.pid = 12,
 
 TEST(SeriesTags, HaveWhatIsAskedFor) {
   EXPECT_THAT(SeriesTags({"env:prod", "process_name:app"}, {}, kTraits).tags(),
-              ElementsAre("env:prod", "process_name:app", "pid:12",
-                          "lang_interpreter:CPython", "lang_version:3.11.2"));
+              ElementsAre("env:prod", "lang:python", "lang_interpreter:cpython",
+                          "lang_version:3.11.2", "pid:12", "process_name:app"));
   const TagBy all = {
       .pid = true, .parent = true, .user = true, .command = true};
   EXPECT_THAT(
       SeriesTags({}, all, kTraits).tags(),
-      ElementsAre("pid:12", "ppid:1", "user:www-data", "command:gunicorn",
-                  "lang_interpreter:CPython", "lang_version:3.11.2"));
+      ElementsAre("command:gunicorn", "lang:python", "lang_interpreter:cpython",
+                  "lang_version:3.11.2", "pid:12", "ppid:1", "user:www-data"));
 }
 
 TEST(SeriesTags, LeaveOutWhatIsNotKnown) {
@@ -40,12 +40,12 @@ TEST(SeriesTags, LeaveOutWhatIsNotKnown) {
 
 TEST(SeriesTags, HaveWhatTheServiceSaysOfItselfAndNothingInsteadOfAnother) {
   Traits traits = kTraits;
-  traits.service = {"service:s", "env:e",          "version:1",
+  traits.service = {"service:s", "ENV:e",          "version:1",
                     "pid:5",     "lang_version:2", "lone"};
-  EXPECT_THAT(SeriesTags({"env:prod", "process_name:app"}, {}, traits).tags(),
-              ElementsAre("env:prod", "process_name:app", "pid:12",
-                          "lang_interpreter:CPython", "lang_version:3.11.2",
-                          "service:s", "version:1", "lone"));
+  EXPECT_THAT(SeriesTags({"Env:prod", "process_name:app"}, {}, traits).tags(),
+              ElementsAre("env:prod", "lang:python", "lang_interpreter:cpython",
+                          "lang_version:3.11.2", "lone", "pid:12",
+                          "process_name:app", "service:s", "version:1"));
 }
 
 Gauges Values(std::optional<double> first, std::optional<double> second) {
@@ -64,11 +64,11 @@ TEST(Sums, AddUpWhatHasTheSameTags) {
   sums.Add(b, Values(10, 20));
   sums.Add(also_a, Values(3, 0));
   ASSERT_THAT(sums.sums(), SizeIs(2));
-  const Sums::Sum& first = sums.sums().at({"a"});
+  const Sums::Sum& first = sums.sums().at(&also_a);
   EXPECT_EQ(first.processes, 2);
   EXPECT_EQ(first.gauges, Values(4, 2));
-  EXPECT_THAT(first.tags.tags(), ElementsAre("a"));
-  EXPECT_EQ(sums.sums().at({"b"}).gauges, Values(10, 20));
+  EXPECT_THAT(sums.sums().begin()->first->tags(), ElementsAre("a"));
+  EXPECT_EQ(sums.sums().at(&b).gauges, Values(10, 20));
 }
 
 TEST(Sums, AreAbsentWhereOneOfTheProcessesIs) {
@@ -79,8 +79,8 @@ TEST(Sums, AreAbsentWhereOneOfTheProcessesIs) {
       sums.Add(tags, Values(1, process == missing ? std::nullopt
                                                   : std::optional(1.0)));
     }
-    EXPECT_EQ(sums.sums().at({"a"}).gauges, Values(3, std::nullopt));
-    EXPECT_EQ(sums.sums().at({"a"}).processes, 3);
+    EXPECT_EQ(sums.sums().at(&tags).gauges, Values(3, std::nullopt));
+    EXPECT_EQ(sums.sums().at(&tags).processes, 3);
   }
 }
 
