@@ -191,11 +191,14 @@ class InterpreterSearch {
       }
     }
     if (without_counts) return *std::move(without_counts);
+    if (memory_.IsSpent()) return TooMuch();
     absl::StatusOr<Interpreter> interpreter = FindByStructureIn(unsolved);
     if (interpreter.ok() || absl::IsNotFound(interpreter.status())) {
       return interpreter;
     }
-    return memory_.IsSpent() ? TooMuch() : failure;
+    // Nothing but its size speaks for a Python in a program that exports none.
+    const bool exports_python = !absl::IsFailedPrecondition(failure);
+    return memory_.IsSpent() && exports_python ? TooMuch() : failure;
   }
 
  private:
@@ -398,8 +401,8 @@ class InterpreterSearch {
 
   static absl::Status TooMuch() {
     return absl::UnavailableError(absl::StrCat(
-        "it could not be found in ", kMaxReads,
-        " reads of the process's memory, which has too many images"));
+        "it could not be found in ", kMaxReads, " reads or ", kMaxBytes,
+        " bytes of the process's memory"));
   }
 
   const BudgetedMemory memory_;

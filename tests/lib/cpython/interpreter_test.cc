@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -474,6 +475,22 @@ TEST(Interpreter, SaysThatAProcessHoldsNoPython) {
   Binaries binaries;
   EXPECT_TRUE(absl::IsFailedPrecondition(
       Interpreter::Find(memory, Images(getpid()), binaries).status()));
+}
+
+// A compiler, say, whose data is full of what may point to an interpreter.
+TEST(Interpreter, SaysSoOfAProgramThatCannotBeSearchedThrough) {
+  struct LooksLikeInterpreters {
+    const void* head;
+    const void* main;
+    uint64_t next_id;
+  };
+  static std::array<LooksLikeInterpreters, 20'000> data;
+  for (LooksLikeInterpreters& each : data) each = {&each, &each, 1};
+  const ProcessMemory memory = MemoryOf(getpid());
+  Binaries binaries;
+  const absl::Status status =
+      Interpreter::Find(memory, Images(getpid()), binaries).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
 }
 
 TEST(Interpreter, SaysThatTheAddressSpaceHasGone) {
