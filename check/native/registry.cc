@@ -1,6 +1,9 @@
 #include "check/native/registry.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "lib/config/document.h"
@@ -9,7 +12,18 @@
 namespace pycheck {
 namespace {
 
-constexpr char kDefaultProcfs[] = "/proc";
+constexpr char kProcfs[] = "/proc";
+constexpr char kHostsProcfs[] = "/host/proc";
+
+// As the Agent's own default: in its container, the host's where it is mounted.
+const char* DefaultProcfs() {
+  // Nothing changes the environment of an Agent that runs.
+  const char* const container =
+      getenv("DOCKER_DD_AGENT");  // NOLINT(concurrency-mt-unsafe)
+  const bool is_container = container != nullptr && *container != '\0';
+  return is_container && access(kHostsProcfs, F_OK) == 0 ? kHostsProcfs
+                                                         : kProcfs;
+}
 
 absl::StatusOr<std::shared_ptr<Registry::Instance>> Configure(
     std::string_view init_config, std::string_view instance_config) {
@@ -26,7 +40,7 @@ absl::StatusOr<std::shared_ptr<Registry::Instance>> Configure(
   instance->instance_config = instance_config;
   instance->interval = options->min_collection_interval;
   absl::StatusOr<Check> check =
-      Check::Create(*std::move(options), kDefaultProcfs);
+      Check::Create(*std::move(options), DefaultProcfs());
   if (!check.ok()) return check.status();
   instance->check = std::make_unique<Check>(*std::move(check));
   return instance;

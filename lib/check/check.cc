@@ -31,8 +31,7 @@ using State = Watched::State;
 std::string_view Remedy(absl::StatusCode reason) {
   switch (reason) {
     case absl::StatusCode::kPermissionDenied:
-      return "; give the Agent CAP_SYS_PTRACE, or run it as the user of these "
-             "processes";
+      return "; give the Agent CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
     case absl::StatusCode::kUnimplemented:
       return "; its other gauges are right";
     case absl::StatusCode::kUnavailable:
@@ -149,8 +148,10 @@ int64_t Check::Matching() const {
 
 // Whether there is none of which it is not known what it is.
 bool Check::IsEveryProcessKnown() const {
+  const bool may_all_be_unseen =
+      Matching() == 0 && CountStates({State::kUnseen}) > 0;
   return selection_.waiting() == 0 && selection_.denied() == 0 &&
-         CountStates({State::kWaiting}) == 0;
+         CountStates({State::kWaiting}) == 0 && !may_all_be_unseen;
 }
 
 bool Check::IsEveryProcessRead() const {
@@ -187,6 +188,13 @@ std::string Check::NothingMatches() const {
       file != nullptr && has_ended) {
     absl::StrAppend(&text, ": the one whose id is in ", file->path,
                     " has ended");
+  }
+  if (procfs_.is_of_container()) {
+    absl::StrAppend(&text, "; ", procfs_.root(),
+                    " has the processes of the Agent's own container only: "
+                    "mount the host's procfs and set procfs_path to where it "
+                    "is, such as /host/proc, or let the Agent have the host's "
+                    "pid namespace");
   }
   return text;
 }
@@ -371,8 +379,8 @@ ServiceStatus Check::Up() const {
   if (IsEveryProcessKnown()) return StatusOf(most);
   // What is not known may all be Pythons that match, or none of it.
   const int64_t least = most - CountStates({State::kWaiting});
-  const int64_t unjudged =
-      static_cast<int64_t>(selection_.waiting()) + selection_.denied();
+  const int64_t unjudged = static_cast<int64_t>(selection_.waiting()) +
+                           selection_.denied() + CountStates({State::kUnseen});
   return StatusOf(least) == ServiceStatus::kOk &&
                  StatusOf(most + unjudged) == ServiceStatus::kOk
              ? ServiceStatus::kOk

@@ -33,6 +33,15 @@ bool NamesOnePidNamespace(const std::string& root) {
   return ids && !ids->empty() && !absl::StrContains(*ids, '\t');
 }
 
+// The inode of the machine's first pid namespace is a constant of the kernel's
+// (PROC_PID_INIT_INO).
+bool IsReaderInFirstPidNamespace(const std::string& root) {
+  constexpr ino_t kFirst = 0xEFFFFFFC;
+  struct stat link;
+  return stat(absl::StrCat(root, "/self/ns/pid").c_str(), &link) != 0 ||
+         link.st_ino == kFirst;
+}
+
 // Arguments end with a NUL. In a title that a process has written over them a
 // space may be all that there is between words.
 std::string_view FirstArgument(std::string_view arguments) {
@@ -73,7 +82,9 @@ absl::StatusOr<Procfs> Procfs::Open(std::string root) {
         absl::StrCat(root, " is not a mounted procfs"));
   }
   const bool has_own_pids = NamesOnePidNamespace(root);
-  return Procfs(std::move(root), has_own_pids);
+  const bool is_of_container =
+      has_own_pids && !IsReaderInFirstPidNamespace(root);
+  return Procfs(std::move(root), has_own_pids, is_of_container);
 }
 
 std::string Procfs::ProcessPath(pid_t pid, std::string_view file) const {

@@ -44,14 +44,21 @@ class Procfs {
   // be told.
   bool has_own_pids() const { return has_own_pids_; }
 
+  // Whether it is known to have the processes of a pid namespace below the
+  // machine's first one only, such as those of one container.
+  bool is_of_container() const { return is_of_container_; }
+
   const std::string& root() const { return root_; }
 
  private:
-  Procfs(std::string root, bool has_own_pids)
-      : root_(std::move(root)), has_own_pids_(has_own_pids) {}
+  Procfs(std::string root, bool has_own_pids, bool is_of_container)
+      : root_(std::move(root)),
+        has_own_pids_(has_own_pids),
+        is_of_container_(is_of_container) {}
 
   std::string root_;
   bool has_own_pids_;
+  bool is_of_container_;
 };
 
 // The directory entries of `directory` whose names are numbers, in no order.

@@ -2,8 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <string>
+
+#include "tests/testing/apart.h"
 
 namespace pycheck {
 namespace {
@@ -56,6 +63,27 @@ TEST(Registry, KeepsNothingOfAConfigurationThatIsWrong) {
       registry.Find("a", "", "{name: [", absl::Seconds(0)).status().message(),
       HasSubstr("not valid YAML"));
   EXPECT_EQ(registry.size(), 0U);
+}
+
+// In a root directory that has nothing but the host's procfs.
+TEST(Registry, LooksAtTheHostsProcfsInTheAgentsContainer) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunApart([] {
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(mount("none", "/mnt", "tmpfs", 0, nullptr), 0);
+    ASSERT_TRUE(std::filesystem::create_directories("/mnt/host/proc"));
+    ASSERT_EQ(mount("/proc", "/mnt/host/proc", nullptr, MS_BIND, nullptr), 0);
+    ASSERT_EQ(chroot("/mnt"), 0);
+
+    unsetenv("DOCKER_DD_AGENT");
+    Registry registry;
+    EXPECT_THAT(
+        registry.Find("a", "", kInstance, absl::Seconds(0)).status().message(),
+        HasSubstr("/proc"));
+    setenv("DOCKER_DD_AGENT", "true", 1);
+    EXPECT_TRUE(registry.Find("a", "", kInstance, absl::Seconds(0)).ok());
+  });
 }
 
 }  // namespace

@@ -535,6 +535,10 @@ TEST(Check, LeavesOutOfDiscoveryWhatItMayNotLookInto) {
                                 "Python"),
                       HasSubstr("give the Agent CAP_SYS_PTRACE")));
     EXPECT_LE(CountDescriptors(), before + 1);  // taskstats
+    // Whether there is none cannot be told.
+    EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kUnknown);
+    EXPECT_THAT(sink.Find(kUp).message, Not(HasSubstr("no process matches")));
+    EXPECT_THAT(sink.others, IsEmpty());
   });
 }
 

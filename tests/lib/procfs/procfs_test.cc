@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_file.h"
@@ -89,6 +90,19 @@ TEST(HasOwnPids, IsFalseInANamespaceBelowTheMounts) {
   const int status = child.Reap();
   if (WEXITSTATUS(status) == 3) GTEST_SKIP() << "may not make a namespace";
   EXPECT_EQ(status, 0);
+}
+
+TEST(IsOfContainer, IsTrueOfAPidNamespaceBelowTheFirst) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunInPidNamespace([] { EXPECT_TRUE(OwnProcfs().is_of_container()); });
+}
+
+TEST(IsOfContainer, IsFalseOfTheHostsProcfsSeenFromWithinOne) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
+  RunApart([] {
+    ASSERT_EQ(unshare(CLONE_NEWPID), 0);
+    RunApart([] { EXPECT_FALSE(OwnProcfs().is_of_container()); });
+  });
 }
 
 // What is listed as the inode of a process; nothing where it is not listed.
