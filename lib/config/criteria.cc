@@ -9,13 +9,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace pycheck {
 namespace {
 
 constexpr std::string_view kOptions[] = {
-    "search_string", "exact_match",  "pid",     "pid_file", "discover",
-    "service_unit",  "container_id", "exclude", "user",     "collect_children",
+    "search_string",    "exact_match",  "pid",     "pid_file", "discover",
+    "service_unit",     "container_id", "pod_uid", "exclude",  "user",
+    "collect_children",
 };
 
 // A compiled expression takes at most this much memory, and this many steps for
@@ -127,10 +129,26 @@ absl::StatusOr<Selector> ParseContainerId(const Section& instance) {
   if (!id.ok()) return id.status();
   absl::AsciiStrToLower(&*id);
   if (id->size() < kShortest || id->size() > kLongest ||
-      id->find_first_not_of("0123456789abcdef") != std::string::npos) {
+      id->find_first_not_of("0123456789abcdef-") != std::string::npos) {
     return instance.Error("container_id", kRemedy);
   }
   return ContainerSelector{*std::move(id)};
+}
+
+absl::StatusOr<Selector> ParsePodUid(const Section& instance) {
+  constexpr size_t kLengthWithoutDashes = 32;
+  constexpr std::string_view kRemedy =
+      "is not a pod's uid; write that of the pod's metadata, or in an "
+      "annotation \"%%kube_pod_uid%%\"";
+  absl::StatusOr<std::string> uid = instance.String("pod_uid", kRemedy);
+  if (!uid.ok()) return uid.status();
+  absl::AsciiStrToLower(&*uid);
+  const std::string digits = absl::StrReplaceAll(*uid, {{"-", ""}});
+  if (digits.size() != kLengthWithoutDashes ||
+      digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return instance.Error("pod_uid", kRemedy);
+  }
+  return PodSelector{*std::move(uid)};
 }
 
 struct SelectorOption {
@@ -138,9 +156,13 @@ struct SelectorOption {
   absl::StatusOr<Selector> (*parse)(const Section& instance);
 };
 constexpr SelectorOption kSelectors[] = {
-    {"search_string", ParseSearchString}, {"pid", ParsePid},
-    {"pid_file", ParsePidFile},           {"discover", ParseDiscover},
-    {"service_unit", ParseServiceUnit},   {"container_id", ParseContainerId},
+    {"search_string", ParseSearchString},
+    {"pid", ParsePid},
+    {"pid_file", ParsePidFile},
+    {"discover", ParseDiscover},
+    {"service_unit", ParseServiceUnit},
+    {"container_id", ParseContainerId},
+    {"pod_uid", ParsePodUid},
 };
 
 absl::StatusOr<Selector> ParseSelector(const Section& instance) {

@@ -40,10 +40,13 @@ struct ServiceUnitSelector {  // systemd runs it in this unit
 struct ContainerSelector {  // its container's id begins with this
   std::string id;
 };
+struct PodSelector {  // of Kubernetes
+  std::string uid;
+};
 struct DiscoverSelector {};  // every process that holds a Python
 using Selector = std::variant<PidSelector, PidFileSelector, NameSelector,
                               CommandLineSelector, ServiceUnitSelector,
-                              ContainerSelector, DiscoverSelector>;
+                              ContainerSelector, PodSelector, DiscoverSelector>;
 
 // Which processes an instance is about: those that the selector chooses, with
 // all that descend from them if `collect_children`; of these the ones of

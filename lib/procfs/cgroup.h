@@ -22,10 +22,17 @@ absl::StatusOr<std::string> ReadCgroups(const Procfs& procfs, pid_t pid);
 // of the same name of a user's systemd, or of one in a container, is another.
 bool IsInUnit(std::string_view text, std::string_view unit);
 
-// The id of the innermost container: the 64 hexadecimal digits that container
-// runtimes put into the last part of the path that has any ("<id>",
-// "docker-<id>.scope", "cri-containerd-<id>.scope", "crio-<id>.scope",
-// "libpod-<id>.scope"); nothing outside of a container.
+// Whether a process with this text runs in the Kubernetes pod with this uid,
+// such as "2d3da189-6407-48e3-9ab6-78188d75e609": in any of its containers.
+bool IsInPod(std::string_view text, std::string_view uid);
+
+// The id of the innermost container, which its runtime puts into the path; of
+// the forms that the Agent knows:
+//   64 hexadecimal digits        Docker, containerd, CRI-O, Podman, and ECS
+//   32 of them, "-" and digits   a task of ECS, on Fargate
+//   8-4-4-4-12 or 8-4-4-4-4      a UUID, on Fargate, or of Garden
+// Nothing outside of a container. The monitor that a runtime has for a
+// container (conmon) is not in it.
 std::optional<std::string_view> FindContainerId(std::string_view text);
 
 }  // namespace pycheck

@@ -64,6 +64,11 @@ struct Selects {
     const auto id = FindContainerId(*cgroups);
     return id && absl::StartsWith(*id, selector.id);
   }
+  absl::StatusOr<bool> operator()(const PodSelector& selector) const {
+    const absl::StatusOr<std::string> cgroups = ReadCgroups(procfs, pid);
+    if (!cgroups.ok()) return cgroups.status();
+    return IsInPod(*cgroups, selector.uid);
+  }
   // Whether there is a Python in it is seen in its memory; the kernel's own
   // processes have none.
   absl::StatusOr<bool> operator()(const DiscoverSelector& /*selector*/) const {

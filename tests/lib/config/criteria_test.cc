@@ -45,7 +45,7 @@ TEST(SelectorOptions, MustBeGiven) {
       Parsed(""),
       IsInvalid("instance: no option chooses its processes; give "
                 "exactly one of search_string, pid, pid_file, discover, "
-                "service_unit, container_id"));
+                "service_unit, container_id, pod_uid"));
   EXPECT_THAT(Parsed("exact_match: true"),
               IsInvalid(HasSubstr("no option chooses its processes")));
 }
@@ -55,7 +55,7 @@ TEST(SelectorOptions, ExcludeOneAnother) {
       Parsed("pid: 1\npid_file: /run/a.pid"),
       IsInvalid("instance: pid and pid_file are both given; give "
                 "exactly one of search_string, pid, pid_file, discover, "
-                "service_unit, container_id"));
+                "service_unit, container_id, pod_uid"));
   EXPECT_THAT(Parsed("search_string: [a]\npid: 1"),
               IsInvalid(StartsWith("instance: search_string and pid are both "
                                    "given")));
@@ -249,6 +249,22 @@ TEST(ContainerIdOption, IsAnIdOrTheBeginningOfOne) {
         << value;
   }
   EXPECT_THAT(Parsed("container_id: \"123456789012\""), IsOk());
+}
+
+TEST(PodUidOption, IsAUid) {
+  const std::string uid = "2d3da189-6407-48e3-9ab6-78188d75e609";
+  EXPECT_EQ(std::get<PodSelector>(Parsed("pod_uid: " + uid)->selector).uid,
+            uid);
+  // Of a static pod.
+  EXPECT_THAT(Parsed("pod_uid: " + std::string(32, 'A')), IsOk());
+  for (const std::string& value :
+       {std::string("web-1"), uid + "0", uid.substr(1), std::string("1"),
+        std::string("\"%%kube_pod_uid%%\"")}) {
+    EXPECT_THAT(Parsed("pod_uid: " + value),
+                IsInvalid(HasSubstr("is not a pod's uid; write that of the "
+                                    "pod's metadata")))
+        << value;
+  }
 }
 
 TEST(UserOption, IsANameOrANumber) {

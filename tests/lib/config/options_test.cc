@@ -110,7 +110,8 @@ TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
       Parsed("name: web\nwhatever: true"),
       IsInvalid("instance option \"whatever\" is not known; the options are "
                 "name, search_string, exact_match, pid, pid_file, discover, "
-                "service_unit, container_id, exclude, user, collect_children, "
+                "service_unit, container_id, pod_uid, exclude, user, "
+                "collect_children, "
                 "thresholds, ignore_denied_access, limit, aggregation, tag_by, "
                 "tags, min_collection_interval, time_budget, loader, service, "
                 "empty_default_hostname, namespace, no_index"));

@@ -4,16 +4,20 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "tests/testing/status_matchers.h"
 
 namespace pycheck {
 namespace {
 
 const std::string kId = std::string(60, 'a') + "0123";
-const std::string kOther = std::string(60, 'b') + "4567";
 
 TEST(ReadCgroups, HasALineForEachHierarchy) {
   EXPECT_THAT(ReadCgroups(*Procfs::Open("/proc"), getpid()),
@@ -64,35 +68,59 @@ TEST(IsInUnit, TakesColonsInAPath) {
   EXPECT_TRUE(IsInUnit("0::/a:b/c:d.service\n", "c:d.service"));
 }
 
-class ContainerPath : public testing::TestWithParam<std::string> {};
-
-TEST_P(ContainerPath, HasTheId) { EXPECT_EQ(FindContainerId(GetParam()), kId); }
-
-INSTANTIATE_TEST_SUITE_P(
-    FindContainerId, ContainerPath,
-    testing::Values(
-        absl::StrCat("0::/system.slice/docker-", kId, ".scope\n"),
-        absl::StrCat("5:memory:/docker/", kId, "\n0::/\n"),
-        absl::StrCat("0::/kubepods.slice/kubepods-burstable.slice/"
-                     "kubepods-burstable-pod6d3bbb7c_0c44_4a3f_8a5a_"
-                     "4d5e1f0a2b3c.slice/cri-containerd-",
-                     kId, ".scope\n"),
-        absl::StrCat("0::/kubepods/besteffort/pod6d3bbb7c-0c44-4a3f-8a5a-"
-                     "4d5e1f0a2b3c/",
-                     kId, "\n"),
-        absl::StrCat("0::/machine.slice/libpod-", kId, ".scope/container\n"),
-        absl::StrCat("0::/kubepods.slice/crio-", kId, ".scope\n"),
-        absl::StrCat("0::/docker/", kOther, "/docker/", kId, "/init.scope\n"),
-        absl::StrCat("0::/../", kId, "\n")));
-
-TEST(FindContainerId, FindsNoneOutsideOfAContainer) {
-  for (const std::string& text :
-       {std::string(), std::string("0::/\n"),
-        std::string("0::/user.slice/user-1000.slice/session-2.scope\n"),
-        absl::StrCat("0::/", kId, "0\n"), std::string("nonsense"),
-        absl::StrCat(kId, ":a\n")}) {
-    EXPECT_EQ(FindContainerId(text), std::nullopt) << text;
+TEST(IsInPod, FindsThePodOfAnyRuntimeAndDriver) {
+  const std::string uid = "2d3da189-6407-48e3-9ab6-78188d75e609";
+  for (const std::string& text : {
+           absl::StrCat("0::/kubepods/burstable/pod", uid, "/", kId, "\n"),
+           absl::StrCat("4:memory:/\n1:name=systemd:/kubepods/pod", uid, "\n"),
+           absl::StrCat("0::/../../kubepods.slice/kubepods-besteffort.slice/"
+                        "kubepods-besteffort-pod2d3da189_6407_48e3_9ab6_"
+                        "78188d75e609.slice/crio-",
+                        kId, ".scope\n"),
+           absl::StrCat("0::/system.slice/containerd.service/kubepods-"
+                        "pod2d3da189_6407_48e3_9ab6_78188d75e609.slice:"
+                        "cri-containerd:",
+                        kId, "\n"),
+       }) {
+    EXPECT_TRUE(IsInPod(text, uid)) << text;
+    EXPECT_FALSE(IsInPod(text, "2d3da189-6407-48e3-9ab6-78188d75e60a"));
+    EXPECT_FALSE(IsInPod(text, uid.substr(1)));
   }
+  EXPECT_FALSE(IsInPod("0::/user.slice\n", uid));
+}
+
+struct Case {
+  std::string name;
+  std::string id;  // or "none"
+  std::string text;
+};
+
+// Those of CGROUPS_FILE.
+std::vector<Case> Cases() {
+  std::ifstream file(CGROUPS_FILE);
+  std::vector<Case> cases;
+  for (std::string line; std::getline(file, line);) {
+    if (absl::StartsWith(line, "== ")) {
+      const std::vector<std::string> title = absl::StrSplit(
+          line.substr(3), absl::MaxSplits(absl::ByString(": "), 1));
+      cases.push_back({.name = title.at(0), .id = title.at(1), .text = ""});
+    } else if (!cases.empty() && !line.empty()) {
+      absl::StrAppend(&cases.back().text, line, "\n");
+    }
+  }
+  return cases;
+}
+
+TEST(FindContainerId, FindsItInWhatEachRuntimeMakes) {
+  const std::vector<Case> cases = Cases();
+  EXPECT_GT(cases.size(), 25U);
+  for (const auto& [name, id, text] : cases) {
+    EXPECT_EQ(FindContainerId(text).value_or("none"), id) << name;
+  }
+}
+
+TEST(FindContainerId, FindsNoneInAnEmptyFile) {
+  EXPECT_EQ(FindContainerId(""), std::nullopt);
 }
 
 }  // namespace

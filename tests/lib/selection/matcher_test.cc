@@ -136,7 +136,7 @@ TEST(MatcherOfCgroups, TakesNeitherUnitNorContainerThatIsNotThere) {
 }
 
 // A process in a cgroup as systemd, or a container's runtime, makes one.
-TEST(MatcherOfCgroups, TakesAProcessByItsUnitOrItsContainer) {
+TEST(MatcherOfCgroups, TakesAProcessByItsUnitItsPodOrItsContainer) {
   if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
   if (!absl::StrContains(*ReadWholeFile("/proc/filesystems", 65536),
                          "cgroup2")) {
@@ -150,22 +150,26 @@ TEST(MatcherOfCgroups, TakesAProcessByItsUnitOrItsContainer) {
               0);
     ChildProcess child(TellAndWait);
     const std::string id(64, 'c');
+    const std::string uid(32, 'd');
     const std::string unit =
         absl::StrCat("matcher-test-", getpid(), ".service");
     const std::string cgroup = directory.File(unit);
-    const std::string inner = cgroup + "/docker-" + id + ".scope";
-    for (const std::string& path : {cgroup, inner}) {
+    const std::string pod = cgroup + "/pod" + uid;
+    const std::string inner = pod + "/docker-" + id + ".scope";
+    for (const std::string& path : {cgroup, pod, inner}) {
       ASSERT_EQ(mkdir(path.c_str(), 0755), 0);
     }
     std::ofstream(cgroup + "/cgroup.procs") << child.pid();
     EXPECT_TRUE(Selects(ServiceUnitSelector{unit}, child.pid()));
     EXPECT_FALSE(Selects(ContainerSelector{id}, child.pid()));
+    EXPECT_FALSE(Selects(PodSelector{uid}, child.pid()));
     std::ofstream(inner + "/cgroup.procs") << child.pid();
     EXPECT_TRUE(Selects(ServiceUnitSelector{unit}, child.pid()));
     EXPECT_TRUE(Selects(ContainerSelector{id.substr(0, 12)}, child.pid()));
+    EXPECT_TRUE(Selects(PodSelector{uid}, child.pid()));
     EXPECT_FALSE(Selects(ServiceUnitSelector{unit}, getpid()));
     child.Reap();
-    for (const std::string& path : {inner, cgroup}) {
+    for (const std::string& path : {inner, pod, cgroup}) {
       EXPECT_EQ(rmdir(path.c_str()), 0);
     }
   });
