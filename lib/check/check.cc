@@ -10,7 +10,6 @@
 #include "absl/time/time.h"
 #include "lib/base/deadline.h"
 #include "lib/sample/series.h"
-#include "lib/sample/service_tags.h"
 
 namespace pycheck {
 namespace {
@@ -18,6 +17,7 @@ namespace {
 constexpr char kUp[] = "python.process.up";
 constexpr char kGcReadable[] = "python.gc.readable";
 constexpr char kCount[] = "python.process.count";
+constexpr char kLeftToTracer[] = "python.process.left_to_tracer";
 constexpr char kSummed[] = "python.process.summed";
 
 // Kinds of findings that several functions know.
@@ -110,8 +110,7 @@ absl::Status Check::Collect() {
                     {.procfs = procfs_,
                      .taskstats = taskstats_ ? &*taskstats_ : nullptr,
                      .binaries = binaries_,
-                     .user = options_.tag_by.user,
-                     .variables = kServiceVariables},
+                     .user = options_.tag_by.user},
                     deadline);
   findings_.Clear();
   NoteFindings();
@@ -141,8 +140,8 @@ int64_t Check::Matching() const {
                       return entry.second.state == State::kFailed &&
                              absl::IsInvalidArgument(entry.second.problem);
                     });
-  return CountStates({State::kWaiting, State::kReported, State::kOverLimit,
-                      State::kFailed}) -
+  return CountStates({State::kWaiting, State::kReported, State::kTraced,
+                      State::kOverLimit, State::kFailed}) -
          threads;
 }
 
@@ -233,7 +232,9 @@ void Check::NoteProcesses() {
   ByReason failed;
   int64_t over_limit = 0;
   std::vector<const Watched*> no_python;
+  std::vector<const Watched*> traced;
   for (const auto& [pid, watched] : watchlist_.processes()) {
+    if (watched.state == State::kTraced) traced.push_back(&watched);
     if (watched.state == State::kOverLimit) ++over_limit;
     if (watched.state == State::kNoPython) no_python.push_back(&watched);
     if (watched.state == State::kFailed) {
@@ -246,6 +247,16 @@ void Check::NoteProcesses() {
         absl::StrCat(over_limit, " of ", Matching(),
                      " processes are left out, as limit is ", options_.limit,
                      "; raise it, or choose fewer processes"));
+  }
+  if (!traced.empty()) {
+    findings_.Add(
+        Topic::kProcesses, "traced",
+        absl::StrCat(traced.size(), " of ", Matching(),
+                     " processes are left to their tracers, which send runtime "
+                     "metrics themselves (the first is pid ",
+                     traced.front()->process->pid(),
+                     "); with tracer_runtime_metrics: collect they are "
+                     "reported here too"));
   }
   // Most processes of a machine hold none.
   if (!no_python.empty() &&
@@ -308,6 +319,8 @@ void Check::Report(MetricSink& sink) {
     }
     if (IsEveryProcessKnown()) {
       sink.Gauge(kCount, static_cast<double>(Matching()), tags_);
+      sink.Gauge(kLeftToTracer,
+                 static_cast<double>(CountStates({State::kTraced})), tags_);
     }
   }
   ReportUp(sink);

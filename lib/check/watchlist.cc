@@ -39,6 +39,8 @@ Watchlist::Watchlist(const Options& options,
     : instance_tags_(std::move(instance_tags)),
       tag_by_(options.tag_by),
       has_service_(options.has_service),
+      skip_traced_(options.tracer_runtime_metrics ==
+                   TracerRuntimeMetrics::kSkip),
       limit_(options.limit),
       only_python_(
           std::holds_alternative<DiscoverSelector>(options.criteria.selector)) {
@@ -94,6 +96,7 @@ std::vector<const Chosen*> Watchlist::Queue(
     const Watched& watched = processes_.at(each.pid);
     switch (watched.state) {
       case Watched::State::kNoPython:
+      case Watched::State::kTraced:
       case Watched::State::kUnseen:
         if (watched.has_changed) queue.push_back(&each);
         break;
@@ -139,9 +142,10 @@ void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
 absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
                               Watched& watched,
                               std::optional<uint64_t> known_start) {
+  watched.state = Watched::State::kWaiting;
   watched.last.reset();
   watched.traits = Traits();
-  watched.environment_readings = 0;
+  watched.origin_version = 0;
   watched.tags = TagSet();
   absl::StatusOr<Process> process = Process::Open(sources.procfs, chosen.pid);
   if (!process.ok()) return process.status();
@@ -163,6 +167,10 @@ absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
 }
 
 absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
+  // As long as it is the same program, so is its tracer.
+  if (watched.state == Watched::State::kTraced) {
+    return watched.process->Reopen(sources.procfs);
+  }
   absl::StatusOr<Reading> reading = watched.process->Read(sources);
   if (!reading.ok()) return reading.status();
   watched.gauges =
@@ -195,6 +203,8 @@ void Watchlist::Settle(Watched& watched, absl::Status status) const {
   } else if (only_python_ &&
              absl::IsPermissionDenied(watched.process->collector_status())) {
     set_aside(Watched::State::kUnseen, watched.process->collector_status());
+  } else if (IsLeftToTracer(watched)) {
+    set_aside(Watched::State::kTraced, absl::OkStatus());
   } else if (open_ >= limit_) {
     set_aside(Watched::State::kOverLimit, absl::OkStatus());
   } else {
@@ -227,16 +237,27 @@ bool Watchlist::UpdateTraits(const Procfs& procfs, Watched& watched,
     changed |= Assign(traits.implementation, interpreter->implementation());
     changed |= Assign(traits.version, interpreter->version());
   }
-  if (watched.environment_readings != process.environment_readings()) {
-    watched.environment_readings = process.environment_readings();
-    changed |= Assign(traits.service, ReadService(process));
+  const Origin& origin = process.origin();
+  if (watched.origin_version != origin.version()) {
+    watched.origin_version = origin.version();
+    changed |= Assign(traits.service, ReadService(origin));
+    changed |= Assign(traits.container_id, origin.container_id());
+    if (origin.tracer()) {
+      changed |= Assign(traits.tracer_version, origin.tracer()->version);
+    }
   }
   return changed;
 }
 
+bool Watchlist::IsLeftToTracer(const Watched& watched) const {
+  const std::optional<Tracer>& tracer = watched.process->origin().tracer();
+  return skip_traced_ && tracer && tracer->sends_runtime_metrics;
+}
+
 // The Agent adds a service that is configured.
-std::vector<std::string> Watchlist::ReadService(const Process& process) const {
-  std::vector<std::string> tags = ServiceTags(process.environment());
+std::vector<std::string> Watchlist::ReadService(const Origin& origin) const {
+  std::vector<std::string> tags =
+      ServiceTags(origin.environment(), origin.tracer());
   if (has_service_) {
     std::erase_if(tags, [](const std::string& tag) {
       return absl::StartsWith(tag, "service:");

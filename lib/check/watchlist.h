@@ -27,6 +27,7 @@ struct Watched {
     kWaiting,   // it could not be looked at yet: the run's time was over
     kReported,  // it has gauges, or has had them
     kNoPython,
+    kTraced,     // its tracer sends runtime metrics itself
     kOverLimit,  // there are as many others as there may be
     kUnseen,     // whether there is a Python in it may not be looked at
     kFailed,     // it could not be opened or read
@@ -43,7 +44,7 @@ struct Watched {
   std::optional<Reading> last;
   Gauges gauges;  // of the last reading
   Traits traits;
-  int environment_readings = 0;  // that the traits are of
+  int origin_version = 0;  // that the traits are of
   TagSet tags;
 };
 
@@ -76,12 +77,14 @@ class Watchlist {
                      Watched& watched, std::optional<uint64_t> known_start);
   void Settle(Watched& watched, absl::Status status) const;
   bool UpdateTraits(const Procfs& procfs, Watched& watched, bool renamed);
-  std::vector<std::string> ReadService(const Process& process) const;
+  bool IsLeftToTracer(const Watched& watched) const;
+  std::vector<std::string> ReadService(const Origin& origin) const;
   std::string NameOfUser(uid_t user);
 
   std::vector<std::string> instance_tags_;
   TagBy tag_by_;
   bool has_service_;
+  bool skip_traced_;
   int64_t limit_;
   bool only_python_;  // leave out what may not be looked into
   absl::btree_map<pid_t, Watched> processes_;

@@ -18,6 +18,7 @@ constexpr std::string_view kInstanceOptions[] = {
     "limit",
     "aggregation",
     "tag_by",
+    "tracer_runtime_metrics",
     "tags",
     "min_collection_interval",
     "time_budget",
@@ -108,7 +109,8 @@ absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
                                  Aggregation aggregation) {
   const absl::StatusOr<std::vector<std::string>> names = instance.Strings(
       "tag_by",
-      "is not a list of pid, ppid, user and command; write tag_by: [user]");
+      "is not a list of pid, ppid, user, command and container_id; write "
+      "tag_by: [user]");
   if (!names.ok()) return names.status();
   TagBy tag_by;
   tag_by.pid = aggregation == Aggregation::kPerProcess;
@@ -125,14 +127,28 @@ absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
       tag_by.user = true;
     } else if (name == "command") {
       tag_by.command = true;
+    } else if (name == "container_id") {
+      tag_by.container = true;
     } else if (name != "pid") {
       return instance.Error(
           "tag_by", absl::StrCat("has \"", name,
                                  "\", which is not known; there are pid, "
-                                 "ppid, user and command"));
+                                 "ppid, user, command and container_id"));
     }
   }
   return tag_by;
+}
+
+absl::StatusOr<TracerRuntimeMetrics> ParseTracerRuntimeMetrics(
+    const Section& instance) {
+  constexpr std::string_view kOption = "tracer_runtime_metrics";
+  const Document* value = instance.Find(kOption);
+  if (value == nullptr || *value == "skip") return TracerRuntimeMetrics::kSkip;
+  if (*value == "collect") return TracerRuntimeMetrics::kCollect;
+  return instance.Error(
+      kOption,
+      "is not known; write skip, to leave a process to its tracer if that "
+      "sends runtime metrics itself, or collect, to report it all the same");
 }
 
 // What is useless says so, and does no harm.
@@ -184,6 +200,11 @@ absl::Status ParseReporting(const Section& instance, Options& options) {
       ParseTagBy(instance, options.aggregation);
   if (!tag_by.ok()) return tag_by.status();
   options.tag_by = *tag_by;
+
+  const absl::StatusOr<TracerRuntimeMetrics> traced =
+      ParseTracerRuntimeMetrics(instance);
+  if (!traced.ok()) return traced.status();
+  options.tracer_runtime_metrics = *traced;
 
   absl::StatusOr<std::vector<std::string>> tags = instance.Strings(
       "tags", R"(is not a list of tags; write tags: ["env:prod", "team:web"])");

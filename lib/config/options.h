@@ -36,6 +36,13 @@ struct TagBy {
   bool parent = false;
   bool user = false;
   bool command = false;
+  bool container = false;
+};
+
+// What is done about a process whose tracer sends runtime metrics itself.
+enum class TracerRuntimeMetrics {
+  kSkip,     // it is left to its tracer
+  kCollect,  // it is reported like any other
 };
 
 // One instance of conf.yaml together with its init_config.
@@ -47,6 +54,7 @@ struct Options {
   int64_t limit = 5000;  // how many processes are watched
   Aggregation aggregation = Aggregation::kPerProcess;
   TagBy tag_by;
+  TracerRuntimeMetrics tracer_runtime_metrics = TracerRuntimeMetrics::kSkip;
   std::vector<std::string> tags;
   bool has_service = false;  // the Agent itself adds the tag `service`
   absl::Duration min_collection_interval = absl::Seconds(15);

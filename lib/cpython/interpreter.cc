@@ -400,9 +400,9 @@ class InterpreterSearch {
   }
 
   static absl::Status TooMuch() {
-    return absl::UnavailableError(absl::StrCat(
-        "it could not be found in ", kMaxReads, " reads or ", kMaxBytes,
-        " bytes of the process's memory"));
+    return absl::UnavailableError(
+        absl::StrCat("it could not be found in ", kMaxReads, " reads or ",
+                     kMaxBytes, " bytes of the process's memory"));
   }
 
   const BudgetedMemory memory_;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,6 +22,17 @@ namespace pycheck {
 // secrets: what was not asked for is not kept, nor part of any message. Of a
 // name that stands there twice the first counts, as for getenv(3).
 using Variables = absl::btree_map<std::string, std::string, std::less<>>;
+
+// The only variables that are ever kept: what a tracer makes its tags of, and
+// whether it is to send runtime metrics.
+inline constexpr std::array<std::string_view, 7> kVariables = {
+    "DD_SERVICE",
+    "DD_ENV",
+    "DD_VERSION",
+    "DD_TAGS",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "DD_RUNTIME_METRICS_ENABLED"};
 
 // Where the C library of a process keeps the pointer to its environment
 // (environ(7)): in the program, if that uses the variable itself, else in the

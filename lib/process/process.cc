@@ -17,8 +17,6 @@
 namespace pycheck {
 namespace {
 
-constexpr int kMaxEnvironmentReadings = 2;
-
 absl::StatusOr<Stat> ReadLivingStat(int fd, StatBuffer& buffer) {
   absl::StatusOr<Stat> stat = ReadStat(fd, buffer);
   if (stat.ok() && HasEnded(*stat)) {
@@ -140,12 +138,7 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
     const absl::StatusOr<uid_t> user = ReadUser(procfs, pid_);
     if (user.ok()) reading.user = *user;
   }
-  if (!sources.variables.empty() &&
-      environment_readings_ < kMaxEnvironmentReadings) {
-    ++environment_readings_;
-    absl::StatusOr<Variables> variables = ReadVariables(sources);
-    if (variables.ok()) environment_ = *std::move(variables);
-  }
+  origin_.Update(procfs, pid_, statm->size_pages, collector_);
 
   // The time and what is divided by it are read together.
   reading.boot_ns = BootNanoseconds();
@@ -173,22 +166,6 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
 absl::StatusOr<ContextSwitches> Process::ReadSwitches(const Sources& sources) {
   if (sources.taskstats != nullptr) return sources.taskstats->Query(pid_);
   return thread_switches_.Read(sources.procfs, pid_);
-}
-
-// What it was started with is what is left where the memory says nothing.
-absl::StatusOr<Variables> Process::ReadVariables(const Sources& sources) {
-  const Memory* const memory = collector_.memory();
-  if (memory != nullptr && !environ_) {
-    const absl::StatusOr<uint64_t> found =
-        FindEnviron(*memory, collector_.images());
-    if (found.ok()) environ_ = *found;
-  }
-  if (memory != nullptr && environ_) {
-    absl::StatusOr<Variables> variables =
-        ReadEnvironment(*memory, *environ_, sources.variables);
-    if (variables.ok()) return variables;
-  }
-  return ReadInitialEnvironment(sources.procfs, pid_, sources.variables);
 }
 
 absl::StatusOr<std::string> Process::ReadName(const Procfs& procfs) const {

@@ -6,13 +6,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "lib/base/unique_fd.h"
 #include "lib/process/collector.h"
-#include "lib/process/environment.h"
+#include "lib/process/origin.h"
 #include "lib/process/reading.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/stat.h"
@@ -30,8 +28,6 @@ struct Sources {
   // What is known of the files that processes run; it learns.
   Binaries& binaries;
   bool user;  // whether a reading has it
-  // The variables of the environment that are wanted.
-  absl::Span<const std::string_view> variables = {};
 };
 
 // One process, with its files of /proc held open: a descriptor stays bound to
@@ -61,12 +57,12 @@ class Process {
   // ended.
   absl::StatusOr<std::string> ReadName(const Procfs& procfs) const;
 
-  // The wanted variables that it has, as far as it may be looked into: as of
-  // its first two readings, for a program that sets some itself as it begins.
-  const Variables& environment() const { return environment_; }
+  // Whether it still is this process, and runs the same program: kNotFound
+  // where not. For one whose files are closed; opens them.
+  absl::Status Reopen(const Procfs& procfs);
 
-  // How often they have been read.
-  int environment_readings() const { return environment_readings_; }
+  // As of the last reading.
+  const Origin& origin() const { return origin_; }
 
   pid_t pid() const { return pid_; }
 
@@ -85,9 +81,7 @@ class Process {
   explicit Process(pid_t pid) : pid_(pid) {}
 
   absl::StatusOr<Stat> OpenFiles(const Procfs& procfs);
-  absl::Status Reopen(const Procfs& procfs);
   absl::StatusOr<ContextSwitches> ReadSwitches(const Sources& sources);
-  absl::StatusOr<Variables> ReadVariables(const Sources& sources);
 
   pid_t pid_;
   uint64_t start_ticks_ = 0;
@@ -96,9 +90,7 @@ class Process {
   UniqueFd statm_;
   ThreadSwitches thread_switches_;
   Collector collector_;
-  std::optional<uint64_t> environ_;  // where it is in the memory
-  int environment_readings_ = 0;
-  Variables environment_;
+  Origin origin_;
 };
 
 }  // namespace pycheck

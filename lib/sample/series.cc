@@ -36,6 +36,8 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   if (!traits.implementation.empty()) add("lang", "python");
   add("lang_interpreter", traits.implementation);
   add("lang_version", traits.version);
+  add("tracer_version", traits.tracer_version);
+  if (tag_by.container) add("container_id", traits.container_id);
   AddMissing(traits.service, tags);
   return TagSet(tags);
 }

@@ -22,6 +22,8 @@ struct Traits {
   std::string command;               // the process's name
   std::string implementation;        // of the interpreter; empty while unknown
   std::string version;               // of the interpreter; empty while unknown
+  std::string tracer_version;        // empty while unknown
+  std::string container_id;          // empty outside of a container
   std::vector<std::string> service;  // ServiceTags
 };
 

@@ -105,7 +105,8 @@ bool IsGitMetadata(std::string_view key) {
 
 }  // namespace
 
-std::vector<std::string> ServiceTags(const Variables& variables) {
+std::vector<std::string> ServiceTags(const Variables& variables,
+                                     const std::optional<Tracer>& tracer) {
   const std::optional<std::string> dd_tags = Find(variables, "DD_TAGS");
   const std::optional<std::string> attributes =
       Find(variables, "OTEL_RESOURCE_ATTRIBUTES");
@@ -116,14 +117,16 @@ std::vector<std::string> ServiceTags(const Variables& variables) {
   std::optional<std::string> service = Find(variables, "DD_SERVICE");
   if (!service) service = Find(variables, "OTEL_SERVICE_NAME");
   Tags tags;
-  const auto add = [&](std::string_view key,
+  const Tracer said = tracer.value_or(Tracer());
+  const auto add = [&](std::string_view key, const std::string& by_tracer,
                        const std::optional<std::string>& value) {
-    const std::string known = value ? *value : ValueOf(others, key);
+    std::string known = by_tracer;
+    if (known.empty()) known = value ? *value : ValueOf(others, key);
     if (!known.empty()) Set(tags, key, known);
   };
-  add("service", service);
-  add("env", Find(variables, "DD_ENV"));
-  add("version", Find(variables, "DD_VERSION"));
+  add("service", said.service, service);
+  add("env", said.env, Find(variables, "DD_ENV"));
+  add("version", said.service_version, Find(variables, "DD_VERSION"));
   for (const auto& [key, value] : others) {
     if (ValueOf(tags, key).empty() && !IsGitMetadata(key)) {
       Set(tags, key, value);

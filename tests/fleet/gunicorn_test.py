@@ -21,6 +21,8 @@ STABLE_GAUGES = ("mem.rss", "thread_count", "gc.count.gen0", "gc.count.gen1", "g
 # At most so many does the tracer hold while it counts, and lets them go afterwards.
 READER_OBJECTS = 16
 
+DDTRACE_RUN = os.path.join(os.path.dirname(fleet.APPS_PYTHON), "ddtrace-run")
+
 # Without it the tracer looks for an Agent at its usual port.
 QUIET_TRACER = {
     "DD_CRASHTRACKING_ENABLED": "false",
@@ -62,14 +64,14 @@ class Datagram(NamedTuple):
 class GunicornTestCase(fleet.FleetTestCase):
     """Starts gunicorn, and knows its processes from the kernel."""
 
-    def start_gunicorn(self, **environment: str) -> None:
-        """Returns when the master and all its workers are there."""
+    def start_gunicorn(self, *prefix: str, **environment: str) -> None:
+        """Returns when the master and all its workers are there. The prefix runs the command."""
         directory = self.make_directory()
         self.name = fleet.unique("fleet")
         self.socket = os.path.join(directory, "socket")
         self.pid_file = os.path.join(directory, "pid")
         self.master = self.start(
-            [fleet.APPS_PYTHON, "-B", "-m", "gunicorn", "gunicorn_app:application",
+            [*prefix, fleet.APPS_PYTHON, "-B", "-m", "gunicorn", "gunicorn_app:application",
              "--chdir", fleet.WORKLOADS, "--bind", "unix:" + self.socket, "--name", self.name,
              "--pid", self.pid_file, "--workers", str(WORKERS), "--preload",
              "--no-control-socket", "--timeout", "120", "--log-level", "warning"],
@@ -141,7 +143,7 @@ class SeriesTest(GunicornTestCase):
             before = stable()
             self.run_check(summing)
             metrics = [metric for metric in door.AGENT.metrics
-                       if metric.name != "python.process.count"]
+                       if metric.name not in door.INSTANCE_GAUGES]
             if stable() == before:
                 break
             time.sleep(0.05)
@@ -225,7 +227,7 @@ class OracleTest(GunicornTestCase):
         for pid in pids:
             self.assertNotIn(str(pid), sent[0].tags)
 
-        self.run_check(self.make_by_title())
+        self.run_check(self.make_by_title(tracer_runtime_metrics="collect"))
         ours = {run_check.tag_value(metric.tags, "pid:") for metric in door.AGENT.metrics
                 if metric.name == fleet.PREFIX + "mem.rss"}
         self.assertEqual(ours, set(map(str, pids)))
@@ -234,6 +236,47 @@ class OracleTest(GunicornTestCase):
         """A value lies in a range, its ends included."""
         self.assertLessEqual(least, value, name)
         self.assertLessEqual(value, most, name)
+
+
+@fleet.NEEDS_APPS
+class TracedTest(GunicornTestCase):
+    """Under ddtrace-run every worker's tracer can send runtime metrics by itself."""
+
+    def start_traced(self, enabled: str) -> None:
+        """Returns when all workers have a tracer."""
+        self.start_gunicorn(DDTRACE_RUN,
+                            DD_RUNTIME_METRICS_ENABLED=enabled, DD_SERVICE="shop")
+
+    def test_processes_are_left_to_tracers_that_send_runtime_metrics(self) -> None:
+        self.start_traced("true")
+        instance = self.make_by_pid_file()
+        for _ in range(3):
+            self.assertEqual(self.observe(instance).series, {})
+            self.assertEqual(fleet.values_of("python.process.count"), [WORKERS + 1])
+            self.assertEqual(fleet.values_of("python.process.left_to_tracer"), [WORKERS + 1])
+            up = door.AGENT.service_checks[0]
+            self.assertEqual(up.status, 0)
+            self.assertIn("9 of 9 processes are left to their tracers", up.message)
+            self.assertIn("tracer_runtime_metrics: collect", up.message)
+
+    def test_they_are_reported_where_that_is_asked_for(self) -> None:
+        self.start_traced("true")
+        instance = self.make_by_pid_file(tracer_runtime_metrics="collect")
+        self.observe(instance)
+        run = self.observe(instance)
+        self.assertEqual(run.pids, self.titled_workers() | {self.master})
+        for gauges in run.series.values():
+            self.assertEqual(set(gauges), fleet.ALL_GAUGES)
+        self.assertEqual(fleet.values_of("python.process.left_to_tracer"), [0])
+
+    def test_a_tracer_that_sends_none_changes_nothing_but_tags(self) -> None:
+        self.start_traced("false")
+        run = self.observe(self.make_by_pid_file())
+        self.assertEqual(run.pids, self.titled_workers() | {self.master})
+        self.assertEqual(fleet.values_of("python.process.left_to_tracer"), [0])
+        for metric in door.runtime_metrics():
+            self.assertIn("service:shop", metric.tags)
+            self.assertRegex(run_check.tag_value(metric.tags, "tracer_version:"), r"^\d+\.\d+")
 
 
 @fleet.NEEDS_APPS

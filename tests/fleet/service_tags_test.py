@@ -43,9 +43,8 @@ ENVIRONMENTS = [
 # What the tracer says where nothing says what the service is.
 FALLBACK = "service:unnamed-python-service"
 
-# Tags of ours that the tracer does not have, and the other way round.
+# Tags of ours that the tracer does not have.
 OUR_KEYS = {"process_name", "pid"}
-TRACER_KEYS = {"tracer_version"}
 
 
 def key(tag: str) -> str:
@@ -83,7 +82,6 @@ class ServiceTagsTest(fleet.FleetTestCase):
         traced = [self.start_traced(environment) for environment in ENVIRONMENTS]
         for environment, workload in zip(ENVIRONMENTS, traced):
             said = json.loads(workload.process.stdout.readline())
-            theirs = {normal(":".join(tag)) for tag in said
-                      if tag[0] not in TRACER_KEYS} - {FALLBACK}
+            theirs = {normal(":".join(tag)) for tag in said} - {FALLBACK}
             with self.subTest(environment=environment):
                 self.assertEqual(self.our_tags(workload.pid), theirs)

@@ -90,13 +90,13 @@ TEST_F(CliTest, GivesAConfigurationsInstancesAsJson) {
       RunCli(absl::StrCat("--format=json --interval=10ms --conf=", conf));
   EXPECT_EQ(result.exit_code, 1);
   const auto json = nlohmann::json::parse(result.output);
-  // Of each instance's one process, and the count of processes.
-  ASSERT_EQ(json["metrics"].size(), 2 * (kGaugeCount + 1));
+  // Of each instance's one process, and two of the instance.
+  ASSERT_EQ(json["metrics"].size(), 2 * (kGaugeCount + 2));
   EXPECT_EQ(json["metrics"][0]["name"], GaugeDefinitions()[0].name);
   EXPECT_EQ(json["metrics"][0]["check_id"], "python:0");
   EXPECT_EQ(json["metrics"][0]["tags"].back(), "process_name:one");
   EXPECT_EQ(json["metrics"][kGaugeCount]["name"], "python.process.count");
-  EXPECT_EQ(json["metrics"][kGaugeCount + 1]["tags"].back(),
+  EXPECT_EQ(json["metrics"][kGaugeCount + 2]["tags"].back(),
             "process_name:two");
   EXPECT_EQ(json["service_checks"][0]["status"], "OK");
   EXPECT_EQ(json["errors"][0]["check_id"], "python:2");

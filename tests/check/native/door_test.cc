@@ -58,6 +58,9 @@ TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
             "metric python:1 type=0 python.process.count=1 host=[] flush=0 "
             "env:test process_name:app");
   EXPECT_EQ(lines.at(i++),
+            "metric python:1 type=0 python.process.left_to_tracer=0 host=[] "
+            "flush=0 env:test process_name:app");
+  EXPECT_EQ(lines.at(i++),
             "service_check python:1 python.process.up=0 host=[] message=[] "
             "env:test process_name:app");
   EXPECT_EQ(lines.at(i++),
@@ -71,6 +74,7 @@ TEST(NativeDoor, HandsTenGaugesToAnAgentWrittenInC) {
                     "=[0-9.e+-]+ host=\\[\\] flush=0", tags, "$")));
   }
   EXPECT_THAT(lines.at(i++), HasSubstr("python.process.count=1"));
+  EXPECT_THAT(lines.at(i++), HasSubstr("python.process.left_to_tracer=0"));
   EXPECT_THAT(lines.at(i++), HasSubstr("python.process.up=0"));
   EXPECT_THAT(lines.at(i++), HasSubstr("python.gc.readable=0"));
   EXPECT_EQ(lines.size(), i);
@@ -151,7 +155,7 @@ TEST(NativeDoor, TakesNullForWhatIsNotThere) {
 }
 
 // Of one process, and the count of processes.
-constexpr int kGaugesPerRun = static_cast<int>(kGaugeCount) + 1;
+constexpr int kGaugesPerRun = static_cast<int>(kGaugeCount) + 2;
 
 // How many gauges come when several threads run the check, each under the id
 // that `id_of` gives it.

@@ -21,6 +21,9 @@ CHECK_CLASS = stand_in.load_check_class("python")
 LANGUAGE_TAGS = [
     "lang:python", "lang_interpreter:cpython", "lang_version:" + platform.python_version()]
 
+# Of an instance, whatever it reports.
+INSTANCE_GAUGES = ["python.process.count", "python.process.left_to_tracer"]
+
 FIRST_GAUGES = [
     "runtime.python.gc.count.gen0",
     "runtime.python.gc.count.gen1",

@@ -67,8 +67,10 @@ class GaugesTest(door.DoorTestCase):
             self.assertEqual(door.AGENT.service_checks, [
                 ("python:1", name, 0, tags, "", "")
                 for name in ("python.process.up", "python.gc.readable")])
-            self.assertEqual(door.AGENT.metrics[-1], (
-                "python:1", aggregator.GAUGE, "python.process.count", 1.0, tags, "", False))
+            self.assertEqual(door.AGENT.metrics[-2:], [
+                ("python:1", aggregator.GAUGE, name, value, tags, "", False)
+                for name, value in (
+                    ("python.process.count", 1.0), ("python.process.left_to_tracer", 0.0))])
             self.assertEqual(instance.warnings, [])
 
     def test_a_sum_is_one_series(self) -> None:

@@ -97,7 +97,7 @@ class CancelTest(door.DoorTestCase):
         with mock.patch.object(aggregator, "submit_metric", cancel_and_submit):
             self.assertEqual(instance.run(), "")
         self.assertEqual([arguments[3] for arguments in submitted],
-                         [*door.FIRST_GAUGES, "python.process.count"])
+                         [*door.FIRST_GAUGES, *door.INSTANCE_GAUGES])
         self.assert_cancelled(instance.run())
         self.assertEqual(door.open_descriptors(), before)
 
@@ -132,9 +132,10 @@ class CancelTest(door.DoorTestCase):
                 while len(results) < 50:
                     results.append(instance.run())
         self.assertEqual(set(results), {""})
+        gauges = len(door.ALL_GAUGES) + len(door.INSTANCE_GAUGES)
         while submitters:
-            run, submitters = submitters[:11], submitters[11:]
-            self.assertEqual(run, 11 * run[:1])
+            run, submitters = submitters[:gauges], submitters[gauges:]
+            self.assertEqual(run, gauges * run[:1])
 
 
 class GilTest(door.DoorTestCase):

@@ -736,6 +736,58 @@ TEST(Check, TagsByWhatTheProcessSetItselfSinceTheFirstRun) {
               ElementsAre(Key(Series(python->pid(), {"env:e"}))));
 }
 
+// Then it does as a tracer does that sends runtime metrics.
+constexpr char kIsTracedLater[] = R"(
+import os, sys
+os.write(1, b'\n')
+os.read(0, 1)
+fd = os.memfd_create('datadog-tracer-info-x')
+os.write(fd, b'\x82\xaftracer_language\xa6python\xaetracer_version\xa34.0')
+open('/proc/self/comm', 'w').write('RuntimeWorker')
+grown = bytearray(1 << 24)
+os.write(1, b'\n')
+os.read(0, 1)
+)";
+
+TEST(Check, LeavesAProcessToATracerThatComesLater) {
+  const auto python = Serving({}, absl::StrCat(kIsTracedLater, kWaits));
+  Check skipping = CheckOf(python->pid());
+  Check collecting =
+      MakeCheck(absl::StrCat("{name: app, pid: ", python->pid(),
+                             ", tracer_runtime_metrics: collect}"));
+  EXPECT_THAT(RunOnce(skipping).gauges, SizeIs(1));
+  RunOnce(collecting);
+  const size_t before = CountDescriptors();
+  python->Ask("");
+  const RecordingSink sink = RunOnce(skipping);
+  EXPECT_THAT(sink.gauges, IsEmpty());
+  EXPECT_EQ(
+      sink.others.at("process_name:app").at("python.process.left_to_tracer"),
+      1);
+  EXPECT_EQ(CountOf(sink), 1);
+  EXPECT_THAT(
+      sink.warnings,
+      ElementsAre(HasSubstr("1 of 1 processes are left to their tracers")));
+  EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kOk);
+  EXPECT_LT(CountDescriptors(), before);
+  EXPECT_THAT(RunOnce(skipping).gauges, IsEmpty());
+  EXPECT_THAT(RunOnce(collecting).gauges,
+              ElementsAre(Key(Series(python->pid(), {"tracer_version:4.0"}))));
+}
+
+TEST(Check, ReportsAProcessAgainThatHasExecutedAnotherProgram) {
+  const auto python = Serving(
+      {}, absl::StrCat(kIsTracedLater, "code = '''", kWaits, "'''\n",
+                       "os.execv(sys.executable, [sys.executable, '-c', "
+                       "code.replace('\\n\\'', '\\\\n\\'')])\n"));
+  Check check = CheckOf(python->pid());
+  RunOnce(check);
+  python->Ask("");
+  EXPECT_THAT(RunOnce(check).gauges, IsEmpty());
+  python->Ask("");
+  EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
+}
+
 TEST(Check, LetsTheConfigurationsServiceAndTagsWin) {
   const auto python = Serving({"DD_SERVICE=shop", "DD_ENV=prod"});
   Check check = MakeCheck(absl::StrCat("{name: app, pid: ", python->pid(),

@@ -13,6 +13,7 @@ namespace pycheck {
 namespace {
 
 using absl::StatusCode;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -55,6 +56,7 @@ TEST(ParseOptions, GivesDefaults) {
   EXPECT_FALSE(options->tag_by.parent);
   EXPECT_FALSE(options->tag_by.user);
   EXPECT_FALSE(options->tag_by.command);
+  EXPECT_FALSE(options->tag_by.container);
   EXPECT_EQ(options->time_budget, absl::Seconds(3));
   EXPECT_THAT(options->notes, IsEmpty());
   EXPECT_THAT(options->tags, IsEmpty());
@@ -113,7 +115,8 @@ TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
                 "service_unit, container_id, pod_uid, exclude, user, "
                 "collect_children, "
                 "thresholds, ignore_denied_access, limit, aggregation, tag_by, "
-                "tags, min_collection_interval, time_budget, loader, service, "
+                "tracer_runtime_metrics, tags, min_collection_interval, "
+                "time_budget, loader, service, "
                 "empty_default_hostname, namespace, no_index"));
 }
 
@@ -258,12 +261,13 @@ TEST(AggregationOption, IsPerProcessOrSum) {
 // Two processes must not share a series.
 TEST(TagByOption, AlwaysHasThePidWhereEachProcessHasASeries) {
   const absl::StatusOr<Options> options =
-      ParsedWith("tag_by: [ppid, user, command]");
+      ParsedWith("tag_by: [ppid, user, command, container_id]");
   ASSERT_THAT(options, IsOk());
   EXPECT_TRUE(options->tag_by.pid);
   EXPECT_TRUE(options->tag_by.parent);
   EXPECT_TRUE(options->tag_by.user);
   EXPECT_TRUE(options->tag_by.command);
+  EXPECT_TRUE(options->tag_by.container);
 }
 
 TEST(TagByOption, CannotHaveThePidInASum) {
@@ -277,12 +281,28 @@ TEST(TagByOption, CannotHaveThePidInASum) {
 TEST(TagByOption, MustBeAListOfWhatThereIs) {
   EXPECT_THAT(ParsedWith("tag_by: user"),
               IsInvalid("instance option \"tag_by\": \"user\" is not a list "
-                        "of pid, ppid, user and command; write tag_by: "
-                        "[user]"));
+                        "of pid, ppid, user, command and container_id; write "
+                        "tag_by: [user]"));
   EXPECT_THAT(ParsedWith("tag_by: [cmdline]"),
               IsInvalid("instance option \"tag_by\": [\"cmdline\"] has "
                         "\"cmdline\", which is not known; there are pid, "
-                        "ppid, user and command"));
+                        "ppid, user, command and container_id"));
+}
+
+TEST(TracerRuntimeMetricsOption, IsSkipOrCollect) {
+  EXPECT_EQ(ParsedWith("limit: 5")->tracer_runtime_metrics,
+            TracerRuntimeMetrics::kSkip);
+  EXPECT_EQ(ParsedWith("tracer_runtime_metrics: skip")->tracer_runtime_metrics,
+            TracerRuntimeMetrics::kSkip);
+  EXPECT_EQ(
+      ParsedWith("tracer_runtime_metrics: collect")->tracer_runtime_metrics,
+      TracerRuntimeMetrics::kCollect);
+  for (const char* value : {"true", "both", "[skip]", "\"\""}) {
+    EXPECT_THAT(ParsedWith(absl::StrCat("tracer_runtime_metrics: ", value)),
+                IsInvalid(AllOf(HasSubstr("\"tracer_runtime_metrics\""),
+                                HasSubstr("write skip, to leave"))))
+        << value;
+  }
 }
 
 TEST(TimeBudgetOption, IsAPartOfTheIntervalUnlessGiven) {

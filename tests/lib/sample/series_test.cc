@@ -18,18 +18,30 @@ const Traits kTraits = {.pid = 12,
                         .user = "www-data",
                         .command = "gunicorn",
                         .implementation = "CPython",
-                        .version = "3.11.2"};
+                        .version = "3.11.2",
+                        .tracer_version = "",
+                        .container_id = "abc"};
 
 TEST(SeriesTags, HaveWhatIsAskedFor) {
   EXPECT_THAT(SeriesTags({"env:prod", "process_name:app"}, {}, kTraits).tags(),
               ElementsAre("env:prod", "lang:python", "lang_interpreter:cpython",
                           "lang_version:3.11.2", "pid:12", "process_name:app"));
-  const TagBy all = {
-      .pid = true, .parent = true, .user = true, .command = true};
-  EXPECT_THAT(
-      SeriesTags({}, all, kTraits).tags(),
-      ElementsAre("command:gunicorn", "lang:python", "lang_interpreter:cpython",
-                  "lang_version:3.11.2", "pid:12", "ppid:1", "user:www-data"));
+  const TagBy all = {.pid = true,
+                     .parent = true,
+                     .user = true,
+                     .command = true,
+                     .container = true};
+  EXPECT_THAT(SeriesTags({}, all, kTraits).tags(),
+              ElementsAre("command:gunicorn", "container_id:abc", "lang:python",
+                          "lang_interpreter:cpython", "lang_version:3.11.2",
+                          "pid:12", "ppid:1", "user:www-data"));
+}
+
+TEST(SeriesTags, HaveTheVersionOfTheTracer) {
+  Traits traits = kTraits;
+  traits.tracer_version = "4.16.0";
+  EXPECT_THAT(SeriesTags({}, {}, traits).tags(),
+              testing::Contains("tracer_version:4.16.0"));
 }
 
 TEST(SeriesTags, LeaveOutWhatIsNotKnown) {

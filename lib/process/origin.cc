@@ -1,0 +1,44 @@
+#include "lib/process/origin.h"
+
+#include <utility>
+
+#include "lib/procfs/cgroup.h"
+
+namespace pycheck {
+namespace {
+
+constexpr int kMaxReadings = 2;
+
+}  // namespace
+
+void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
+                    const Collector& collector) {
+  if (readings_ < kMaxReadings) {
+    ++readings_;
+    ++version_;
+    absl::StatusOr<Variables> variables = ReadVariables(procfs, pid, collector);
+    if (variables.ok()) environment_ = *std::move(variables);
+    const absl::StatusOr<std::string> cgroups = ReadCgroups(procfs, pid);
+    if (cgroups.ok()) container_id_ = FindContainerId(*cgroups).value_or("");
+  }
+  if (search_.Update(procfs, pid, size_pages, environment_)) ++version_;
+}
+
+// What it was started with is what is left where the memory says nothing.
+absl::StatusOr<Variables> Origin::ReadVariables(const Procfs& procfs, pid_t pid,
+                                                const Collector& collector) {
+  const Memory* const memory = collector.memory();
+  if (memory != nullptr && !environ_) {
+    const absl::StatusOr<uint64_t> found =
+        FindEnviron(*memory, collector.images());
+    if (found.ok()) environ_ = *found;
+  }
+  if (memory != nullptr && environ_) {
+    absl::StatusOr<Variables> variables =
+        ReadEnvironment(*memory, *environ_, kVariables);
+    if (variables.ok()) return variables;
+  }
+  return ReadInitialEnvironment(procfs, pid, kVariables);
+}
+
+}  // namespace pycheck

@@ -1,0 +1,56 @@
+#ifndef PYCHECK_LIB_PROCESS_ORIGIN_H_
+#define PYCHECK_LIB_PROCESS_ORIGIN_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "lib/process/collector.h"
+#include "lib/process/environment.h"
+#include "lib/process/tracer.h"
+#include "lib/procfs/procfs.h"
+
+namespace pycheck {
+
+// What a process says of itself, and where it runs: what its tags are made of.
+// Found out at its first readings and then kept. Not thread-safe.
+class Origin {
+ public:
+  // To be called at each reading of the process; costs nothing at most of them.
+  // `size_pages` is the size of its address space, and `collector` has just
+  // been read.
+  void Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
+              const Collector& collector);
+
+  // Grows with every change.
+  int version() const { return version_; }
+
+  // The variables of kVariables that it has, as far as it may be looked into:
+  // as of its first two readings, for a program that sets some itself as it
+  // begins.
+  const Variables& environment() const { return environment_; }
+
+  const std::optional<Tracer>& tracer() const { return search_.tracer(); }
+
+  // As FindContainerId gives it, of the same readings; empty outside of a
+  // container.
+  const std::string& container_id() const { return container_id_; }
+
+ private:
+  absl::StatusOr<Variables> ReadVariables(const Procfs& procfs, pid_t pid,
+                                          const Collector& collector);
+
+  int version_ = 0;
+  int readings_ = 0;
+  std::optional<uint64_t> environ_;  // where it is in the memory
+  Variables environment_;
+  std::string container_id_;
+  TracerSearch search_;
+};
+
+}  // namespace pycheck
+
+#endif  // PYCHECK_LIB_PROCESS_ORIGIN_H_
