@@ -42,7 +42,7 @@ void CheckRun(benchmark::State& state) {
   NullSink sink;
   for (auto _ : state) {
     if (!check->Collect().ok()) state.SkipWithError("the process has gone");
-    check->Report(sink);
+    check->Report(sink, /*tagger=*/nullptr);
   }
 }
 BENCHMARK(CheckRun);

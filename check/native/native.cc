@@ -39,7 +39,8 @@ absl::Status RunInstance(char* check_id, const char* init_config,
   const std::lock_guard<std::mutex> lock((*instance)->mutex);
   absl::Status status = (*instance)->check->Collect();
   NativeSink sink(check_id, *callbacks);
-  (*instance)->check->Report(sink);
+  // The loader's interface has no way to ask the Agent's tagger.
+  (*instance)->check->Report(sink, /*tagger=*/nullptr);
   return status;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "check/rtloader/rtloader_sink.h"
+#include "check/rtloader/rtloader_tagger.h"
 #include "lib/check/check.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
@@ -174,7 +175,8 @@ PyObject* RunCheck(PyObject* self, PyObject* /*instance*/) {
       status = state->check.Collect();
     }
     RtloaderSink sink(self);
-    if (sink.ok()) state->check.Report(sink);
+    RtloaderTagger tagger;
+    if (sink.ok()) state->check.Report(sink, &tagger);
     if (!sink.ok()) return nullptr;
     if (!status.ok()) return Raise("CheckException", status.message());
     Py_RETURN_NONE;

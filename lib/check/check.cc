@@ -310,8 +310,9 @@ void Check::NoteCounts() {
   }
 }
 
-void Check::Report(MetricSink& sink) {
+void Check::Report(MetricSink& sink, ContainerTagger* tagger) {
   if (failure_.ok()) {
+    if (tagger != nullptr) watchlist_.TagByContainer(*tagger);
     if (options_.aggregation == Aggregation::kSum) {
       ReportSums(sink);
     } else {

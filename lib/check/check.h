@@ -16,6 +16,7 @@
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
 #include "lib/selection/selection.h"
+#include "lib/sink/container_tagger.h"
 #include "lib/sink/metric_sink.h"
 #include "lib/sink/tag_set.h"
 
@@ -38,8 +39,9 @@ class Check {
   absl::Status Collect();
 
   // Reports what the last Collect read, be it that it failed. A warning is said
-  // when its cause comes, and not again until it has gone.
-  void Report(MetricSink& sink);
+  // when its cause comes, and not again until it has gone. `tagger` is null
+  // where there is none to ask for the tags of containers.
+  void Report(MetricSink& sink, ContainerTagger* tagger);
 
  private:
   Check(Options options, Procfs procfs);

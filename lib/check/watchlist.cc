@@ -43,8 +43,8 @@ Watchlist::Watchlist(const Options& options,
                    TracerRuntimeMetrics::kSkip),
       limit_(options.limit),
       only_python_(
-          std::holds_alternative<DiscoverSelector>(options.criteria.selector)) {
-}
+          std::holds_alternative<DiscoverSelector>(options.criteria.selector)),
+      tag_cardinality_(options.tag_cardinality) {}
 
 void Watchlist::Update(const std::vector<Chosen>& chosen,
                        const Sources& sources, const Deadline& deadline) {
@@ -146,6 +146,7 @@ absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
   watched.last.reset();
   watched.traits = Traits();
   watched.origin_version = 0;
+  watched.container_version = 0;
   watched.tags = TagSet();
   absl::StatusOr<Process> process = Process::Open(sources.procfs, chosen.pid);
   if (!process.ok()) return process.status();
@@ -240,8 +241,13 @@ bool Watchlist::UpdateTraits(const Procfs& procfs, Watched& watched,
   const Origin& origin = process.origin();
   if (watched.origin_version != origin.version()) {
     watched.origin_version = origin.version();
-    changed |= Assign(traits.service, ReadService(origin));
-    changed |= Assign(traits.container_id, origin.container_id());
+    changed |= Assign(
+        traits.service,
+        WithoutOwnService(ServiceTags(origin.environment(), origin.tracer())));
+    if (Assign(traits.container_id, origin.container_id())) {
+      watched.container_version = 0;
+      changed = true;
+    }
     if (origin.tracer()) {
       changed |= Assign(traits.tracer_version, origin.tracer()->version);
     }
@@ -255,15 +261,29 @@ bool Watchlist::IsLeftToTracer(const Watched& watched) const {
 }
 
 // The Agent adds a service that is configured.
-std::vector<std::string> Watchlist::ReadService(const Origin& origin) const {
-  std::vector<std::string> tags =
-      ServiceTags(origin.environment(), origin.tracer());
+std::vector<std::string> Watchlist::WithoutOwnService(
+    std::vector<std::string> tags) const {
   if (has_service_) {
     std::erase_if(tags, [](const std::string& tag) {
       return absl::StartsWith(tag, "service:");
     });
   }
   return tags;
+}
+
+void Watchlist::TagByContainer(ContainerTagger& tagger) {
+  const int64_t now_ns = BootNanoseconds();
+  for (auto& [pid, watched] : processes_) {
+    const std::string& id = watched.traits.container_id;
+    if (!watched.is_fresh || id.empty()) continue;
+    const ContainerTags::Entry& known =
+        container_tags_.Of(id, now_ns, tag_cardinality_, tagger);
+    if (watched.container_version == known.version) continue;
+    watched.container_version = known.version;
+    watched.traits.container = WithoutOwnService(known.tags);
+    watched.tags = SeriesTags(instance_tags_, tag_by_, watched.traits);
+  }
+  container_tags_.Prune(now_ns);
 }
 
 // The number, as long as the name cannot be looked up.

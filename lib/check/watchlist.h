@@ -12,11 +12,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "lib/base/deadline.h"
+#include "lib/check/container_tags.h"
 #include "lib/config/options.h"
 #include "lib/process/process.h"
 #include "lib/sample/gauges.h"
 #include "lib/sample/series.h"
 #include "lib/selection/selection.h"
+#include "lib/sink/container_tagger.h"
 #include "lib/sink/tag_set.h"
 
 namespace pycheck {
@@ -44,7 +46,8 @@ struct Watched {
   std::optional<Reading> last;
   Gauges gauges;  // of the last reading
   Traits traits;
-  int origin_version = 0;  // that the traits are of
+  int origin_version = 0;     // that the traits are of
+  int container_version = 0;  // the same, of ContainerTags
   TagSet tags;
 };
 
@@ -65,6 +68,11 @@ class Watchlist {
     return processes_;
   }
 
+  // Gives the processes that were just read the tags that the Agent has for
+  // their containers. Asks it once for each container, and again when its
+  // answer has become old.
+  void TagByContainer(ContainerTagger& tagger);
+
   // How many wait for the next Update.
   int carried() const { return carried_; }
 
@@ -78,7 +86,8 @@ class Watchlist {
   void Settle(Watched& watched, absl::Status status) const;
   bool UpdateTraits(const Procfs& procfs, Watched& watched, bool renamed);
   bool IsLeftToTracer(const Watched& watched) const;
-  std::vector<std::string> ReadService(const Origin& origin) const;
+  std::vector<std::string> WithoutOwnService(
+      std::vector<std::string> tags) const;
   std::string NameOfUser(uid_t user);
 
   std::vector<std::string> instance_tags_;
@@ -91,6 +100,8 @@ class Watchlist {
   int64_t open_ = 0;  // of them
   int carried_ = 0;
   absl::flat_hash_map<uid_t, std::string> user_names_;
+  std::optional<TagCardinality> tag_cardinality_;
+  ContainerTags container_tags_;
 };
 
 }  // namespace pycheck

@@ -18,6 +18,7 @@ constexpr std::string_view kInstanceOptions[] = {
     "limit",
     "aggregation",
     "tag_by",
+    "tag_cardinality",
     "tracer_runtime_metrics",
     "tags",
     "min_collection_interval",
@@ -139,6 +140,18 @@ absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
   return tag_by;
 }
 
+absl::StatusOr<std::optional<TagCardinality>> ParseTagCardinality(
+    const Section& instance) {
+  constexpr std::string_view kOption = "tag_cardinality";
+  const Document* value = instance.Find(kOption);
+  if (value == nullptr) return std::nullopt;
+  if (*value == "low") return TagCardinality::kLow;
+  if (*value == "orchestrator") return TagCardinality::kOrchestrator;
+  if (*value == "high") return TagCardinality::kHigh;
+  return instance.Error(kOption,
+                        "is not known; it is low, orchestrator or high");
+}
+
 absl::StatusOr<TracerRuntimeMetrics> ParseTracerRuntimeMetrics(
     const Section& instance) {
   constexpr std::string_view kOption = "tracer_runtime_metrics";
@@ -200,6 +213,11 @@ absl::Status ParseReporting(const Section& instance, Options& options) {
       ParseTagBy(instance, options.aggregation);
   if (!tag_by.ok()) return tag_by.status();
   options.tag_by = *tag_by;
+
+  const absl::StatusOr<std::optional<TagCardinality>> cardinality =
+      ParseTagCardinality(instance);
+  if (!cardinality.ok()) return cardinality.status();
+  options.tag_cardinality = *cardinality;
 
   const absl::StatusOr<TracerRuntimeMetrics> traced =
       ParseTracerRuntimeMetrics(instance);

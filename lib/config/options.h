@@ -39,6 +39,13 @@ struct TagBy {
   bool container = false;
 };
 
+// Which of the Agent's tags of a container a series gets.
+enum class TagCardinality {
+  kLow,           // what many containers share, such as their image
+  kOrchestrator,  // and the pod or task that it is in
+  kHigh,          // and the container itself
+};
+
 // What is done about a process whose tracer sends runtime metrics itself.
 enum class TracerRuntimeMetrics {
   kSkip,     // it is left to its tracer
@@ -55,6 +62,7 @@ struct Options {
   Aggregation aggregation = Aggregation::kPerProcess;
   TagBy tag_by;
   TracerRuntimeMetrics tracer_runtime_metrics = TracerRuntimeMetrics::kSkip;
+  std::optional<TagCardinality> tag_cardinality;  // nothing: the Agent's own
   std::vector<std::string> tags;
   bool has_service = false;  // the Agent itself adds the tag `service`
   absl::Duration min_collection_interval = absl::Seconds(15);

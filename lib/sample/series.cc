@@ -39,6 +39,7 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   add("tracer_version", traits.tracer_version);
   if (tag_by.container) add("container_id", traits.container_id);
   AddMissing(traits.service, tags);
+  AddMissing(traits.container, tags);
   return TagSet(tags);
 }
 

@@ -25,12 +25,13 @@ struct Traits {
   std::string tracer_version;        // empty while unknown
   std::string container_id;          // empty outside of a container
   std::vector<std::string> service;  // ServiceTags
+  std::vector<std::string> container;  // what the Agent has for its container
 };
 
-// The tags of a process: those of the instance, then those of its traits that
-// `tag_by` asks for and that are known, then those of its interpreter and of
-// its service. The last cannot take the place of any of the others: of a key
-// that is there already they are left out.
+// The tags of a process: those of the instance, those of its traits that
+// `tag_by` asks for and that are known, those of its interpreter and tracer,
+// then those of its service, and last those of its container. Of a key that
+// one of these has, the later ones have none.
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
                   const Traits& traits);
 

@@ -7,7 +7,7 @@ which it finds, makes and runs a check. Everything submitted is recorded.
 import importlib
 import sys
 from types import ModuleType
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 # In the order of the Agent's constants: GAUGE is 0.
 METRIC_TYPES = ("gauge", "rate", "count", "monotonic_count", "counter", "histogram", "historate")
@@ -22,9 +22,11 @@ ServiceCheck = NamedTuple("ServiceCheck", [
 
 
 class Agent:
-    """What checks submit and log."""
+    """What checks submit, log and ask, and what it knows: settings, and the tags of entities."""
 
     def __init__(self) -> None:
+        self.settings: Dict[str, str] = {}
+        self.entities: Dict[str, List[str]] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -32,18 +34,24 @@ class Agent:
         self.metrics: List[Metric] = []
         self.service_checks: List[ServiceCheck] = []
         self.logs: List[str] = []
+        self.questions: List[Tuple[str, int]] = []
 
     def install(self) -> None:
         """Registers the builtin modules; before the base class is imported."""
         types = {name.upper(): number for number, name in enumerate(METRIC_TYPES)}
         _register("aggregator", submit_metric=self._submit_metric,
                   submit_service_check=self._submit_service_check, **types)
-        _register("datadog_agent", get_config=lambda option: None, get_hostname=lambda: "host",
+        _register("tagger", tag=self._tag, LOW=0, ORCHESTRATOR=1, HIGH=2)
+        _register("datadog_agent", get_config=self.settings.get, get_hostname=lambda: "host",
                   get_version=lambda: "7.0.0", tracemalloc_enabled=lambda: False,
                   log=lambda message, level: self.logs.append(message))
 
     def _submit_metric(self, check: Any, *arguments: Any) -> None:
         self.metrics.append(Metric(*arguments))
+
+    def _tag(self, entity: str, cardinality: int) -> List[str]:
+        self.questions.append((entity, cardinality))
+        return self.entities.get(entity, [])
 
     def _submit_service_check(self, check: Any, *arguments: Any) -> None:
         self.service_checks.append(ServiceCheck(*arguments))

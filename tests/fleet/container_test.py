@@ -194,8 +194,6 @@ CONTAINER = (*UNSHARE, "--pid", "--mount-proc")
 # Arguments: where to mount the host's procfs, and a command to run there.
 MOUNT = ("sh", "-c", 'mount --bind /proc "$0" && mount -o remount,bind,ro "$0" && '
                      'mount -t proc proc /proc && exec "$@"')
-# Arguments: the file cgroup.procs of a cgroup, and a command to run in it.
-JOIN = ("sh", "-c", 'echo 0 > "$0" && exec "$@"')
 
 
 def status_field(pid: Any, name: str) -> List[str]:
@@ -230,41 +228,6 @@ def why_not() -> str:
 
 
 WHY_NOT = why_not()
-
-
-def cgroup_root() -> Optional[str]:
-    """Where cgroups of version 2 can be made."""
-    with open("/proc/self/mounts", encoding="utf-8") as file:
-        mounts = [line.split() for line in file]
-    return next((path for _, path, kind, *_ in mounts
-                 if kind == "cgroup2" and os.access(path, os.W_OK)), None)
-
-
-class Cgroup:
-    """That of a container, where there can be one."""
-
-    def __init__(self) -> None:
-        self.container_id = os.urandom(32).hex()
-        self.path = ""
-        root = cgroup_root()
-        if root is not None:
-            self.path = os.path.join(root, "docker-{}.scope".format(self.container_id))
-            os.mkdir(self.path)
-
-    def joining(self) -> Sequence[str]:
-        """What runs a command in it."""
-        return (*JOIN, os.path.join(self.path, "cgroup.procs")) if self.path else ()
-
-    def remove(self) -> None:
-        """Waits until nothing is left of its processes."""
-        deadline = time.monotonic() + 60
-        while self.path and os.path.exists(self.path):
-            try:
-                os.rmdir(self.path)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
 
 
 class App:
@@ -383,8 +346,8 @@ class Scene:
         app = self.apps[kind]
         return app.pid_in_pod if AGENTS[row.agent].pids is Pids.POD else app.pid
 
-    def _make_cgroup(self) -> Cgroup:
-        cgroup = Cgroup()
+    def _make_cgroup(self) -> fleet.Cgroup:
+        cgroup = fleet.Cgroup()
         self._undo.callback(cgroup.remove)
         return cgroup
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 import unittest
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Set, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Union
 
 import door
 import run_check
@@ -32,6 +32,9 @@ DIFFERENCES = ALL_GAUGES - FIRST_GAUGES
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+# Arguments: the file cgroup.procs of a cgroup, and a command to run in it.
+JOIN = ("sh", "-c", 'echo 0 > "$0" && exec "$@"')
 
 Gauges = Dict[str, float]
 
@@ -67,6 +70,41 @@ class Workload:
             os.killpg(self.pid, signal.SIGKILL)
             for process in (self.process, self._guard):
                 process.communicate()
+
+
+def cgroup_root() -> Optional[str]:
+    """Where cgroups of version 2 can be made."""
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        mounts = [line.split() for line in file]
+    return next((path for _, path, kind, *_ in mounts
+                 if kind == "cgroup2" and os.access(path, os.W_OK)), None)
+
+
+class Cgroup:
+    """That of a container, where there can be one."""
+
+    def __init__(self) -> None:
+        self.container_id = os.urandom(32).hex()
+        self.path = ""
+        root = cgroup_root()
+        if root is not None:
+            self.path = os.path.join(root, "docker-{}.scope".format(self.container_id))
+            os.mkdir(self.path)
+
+    def joining(self) -> Sequence[str]:
+        """What runs a command in it."""
+        return (*JOIN, os.path.join(self.path, "cgroup.procs")) if self.path else ()
+
+    def remove(self) -> None:
+        """Waits until nothing is left of its processes."""
+        deadline = time.monotonic() + 60
+        while self.path and os.path.exists(self.path):
+            try:
+                os.rmdir(self.path)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
 
 class FleetTestCase(door.DoorTestCase):

@@ -60,7 +60,7 @@ class RecordingSink : public MetricSink {
 inline RecordingSink RunOnce(Check& check) {
   RecordingSink sink;
   sink.error = check.Collect();
-  check.Report(sink);
+  check.Report(sink, /*tagger=*/nullptr);
   return sink;
 }
 

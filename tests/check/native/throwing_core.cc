@@ -14,6 +14,6 @@ absl::StatusOr<Check> Check::Create(Options options,
 
 absl::Status Check::Collect() { return absl::OkStatus(); }
 
-void Check::Report(MetricSink& /*sink*/) {}
+void Check::Report(MetricSink& /*sink*/, ContainerTagger* /*tagger*/) {}
 
 }  // namespace pycheck

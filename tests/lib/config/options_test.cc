@@ -115,7 +115,8 @@ TEST(ParseOptions, ListsTheOptionsWhereNoneIsNear) {
                 "service_unit, container_id, pod_uid, exclude, user, "
                 "collect_children, "
                 "thresholds, ignore_denied_access, limit, aggregation, tag_by, "
-                "tracer_runtime_metrics, tags, min_collection_interval, "
+                "tag_cardinality, tracer_runtime_metrics, tags, "
+                "min_collection_interval, "
                 "time_budget, loader, service, "
                 "empty_default_hostname, namespace, no_index"));
 }
@@ -287,6 +288,19 @@ TEST(TagByOption, MustBeAListOfWhatThereIs) {
               IsInvalid("instance option \"tag_by\": [\"cmdline\"] has "
                         "\"cmdline\", which is not known; there are pid, "
                         "ppid, user, command and container_id"));
+}
+
+TEST(TagCardinalityOption, IsAsTheAgentNamesIt) {
+  EXPECT_EQ(ParsedWith("limit: 5")->tag_cardinality, std::nullopt);
+  EXPECT_EQ(ParsedWith("tag_cardinality: low")->tag_cardinality,
+            TagCardinality::kLow);
+  EXPECT_EQ(ParsedWith("tag_cardinality: orchestrator")->tag_cardinality,
+            TagCardinality::kOrchestrator);
+  EXPECT_EQ(ParsedWith("tag_cardinality: high")->tag_cardinality,
+            TagCardinality::kHigh);
+  EXPECT_THAT(ParsedWith("tag_cardinality: all"),
+              IsInvalid("instance option \"tag_cardinality\": \"all\" is not "
+                        "known; it is low, orchestrator or high"));
 }
 
 TEST(TracerRuntimeMetricsOption, IsSkipOrCollect) {
