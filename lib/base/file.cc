@@ -12,10 +12,14 @@
 
 namespace pycheck {
 
+UniqueFd TryOpenAt(int dir_fd, const char* path, int flags) {
+  return UniqueFd(openat(dir_fd, path,
+                         O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
+}
+
 absl::StatusOr<UniqueFd> OpenAt(int dir_fd, const std::string& path,
                                 int flags) {
-  UniqueFd fd(openat(dir_fd, path.c_str(),
-                     O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
+  UniqueFd fd = TryOpenAt(dir_fd, path.c_str(), flags);
   if (!fd.valid()) {
     return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
   }

@@ -21,6 +21,9 @@ absl::StatusOr<UniqueFd> OpenAt(int dir_fd, const std::string& path,
                                 int flags = 0);
 absl::StatusOr<UniqueFd> OpenFile(const std::string& path, int flags = 0);
 
+// The same; where it fails there is no message but errno.
+UniqueFd TryOpenAt(int dir_fd, const char* path, int flags = 0);
+
 // Reads from the start of a file of /proc in one pread(2), as these files are
 // generated at each read. Returns the part of `buffer` that was filled; a file
 // longer than `buffer` is cut. `what` names the file in an error.

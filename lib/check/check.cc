@@ -286,9 +286,9 @@ void Check::NoteCounts() {
     if (watched.state == State::kUnseen) unseen.push_back(&watched);
     if (watched.state != State::kReported) continue;
     ++reported;
-    by_reason[watched.process->collector_status().code()].push_back(&watched);
+    const absl::StatusCode code = watched.process->collector_status().code();
+    if (code != absl::StatusCode::kOk) by_reason[code].push_back(&watched);
   }
-  by_reason.erase(absl::StatusCode::kOk);
   for (const auto& [reason, processes] : by_reason) {
     const Process& first = *processes.front()->process;
     findings_.Add(Topic::kCounts, KindOf(reason),

@@ -50,14 +50,14 @@ void Watchlist::Update(const std::vector<Chosen>& chosen,
                        const Sources& sources, const Deadline& deadline) {
   const int64_t now_ns = BootNanoseconds();
   Enlist(chosen, now_ns);
-  const std::vector<const Chosen*> queue = Queue(chosen);
+  Queue(chosen);
   size_t served = 0;
-  for (const Chosen* const next : queue) {
+  for (const Turn& turn : queue_) {
     if (served > 0 && deadline.HasPassed()) break;
-    Serve(sources, *next, now_ns);
+    Serve(sources, *turn.chosen, now_ns);
     ++served;
   }
-  carried_ = static_cast<int>(queue.size() - served);
+  carried_ = static_cast<int>(queue_.size() - served);
   absl::erase_if(processes_, [](const auto& entry) {
     return entry.second.state == Watched::State::kEnded;
   });
@@ -88,9 +88,8 @@ void Watchlist::Enlist(const std::vector<Chosen>& chosen, int64_t now_ns) {
 }
 
 // Whom to look at, the longest waiting first.
-std::vector<const Chosen*> Watchlist::Queue(
-    const std::vector<Chosen>& chosen) const {
-  std::vector<const Chosen*> queue;
+void Watchlist::Queue(const std::vector<Chosen>& chosen) {
+  queue_.clear();
   int64_t room = limit_ - open_;
   for (const Chosen& each : chosen) {
     const Watched& watched = processes_.at(each.pid);
@@ -98,21 +97,20 @@ std::vector<const Chosen*> Watchlist::Queue(
       case Watched::State::kNoPython:
       case Watched::State::kTraced:
       case Watched::State::kUnseen:
-        if (watched.has_changed) queue.push_back(&each);
+        if (watched.has_changed) queue_.push_back({watched.served_ns, &each});
         break;
       case Watched::State::kOverLimit:
-        if (watched.has_changed || room-- > 0) queue.push_back(&each);
+        if (watched.has_changed || room-- > 0)
+          queue_.push_back({watched.served_ns, &each});
         break;
       default:
-        queue.push_back(&each);
+        queue_.push_back({watched.served_ns, &each});
     }
   }
-  std::stable_sort(queue.begin(), queue.end(),
-                   [&](const Chosen* a, const Chosen* b) {
-                     return processes_.at(a->pid).served_ns <
-                            processes_.at(b->pid).served_ns;
-                   });
-  return queue;
+  std::sort(queue_.begin(), queue_.end(), [](const Turn& a, const Turn& b) {
+    return std::pair(a.served_ns, a.chosen->pid) <
+           std::pair(b.served_ns, b.chosen->pid);
+  });
 }
 
 void Watchlist::Serve(const Sources& sources, const Chosen& chosen,

@@ -77,8 +77,13 @@ class Watchlist {
   int carried() const { return carried_; }
 
  private:
+  struct Turn {
+    int64_t served_ns;
+    const Chosen* chosen;
+  };
+
   void Enlist(const std::vector<Chosen>& chosen, int64_t now_ns);
-  std::vector<const Chosen*> Queue(const std::vector<Chosen>& chosen) const;
+  void Queue(const std::vector<Chosen>& chosen);
   void Serve(const Sources& sources, const Chosen& chosen, int64_t now_ns);
   absl::Status Read(const Sources& sources, Watched& watched);
   absl::Status Start(const Sources& sources, const Chosen& chosen,
@@ -97,7 +102,8 @@ class Watchlist {
   int64_t limit_;
   bool only_python_;  // leave out what may not be looked into
   absl::btree_map<pid_t, Watched> processes_;
-  int64_t open_ = 0;  // of them
+  int64_t open_ = 0;         // of them
+  std::vector<Turn> queue_;  // whom to look at, in this run
   int carried_ = 0;
   absl::flat_hash_map<uid_t, std::string> user_names_;
   std::optional<TagCardinality> tag_cardinality_;

@@ -89,12 +89,11 @@ bool Collector::IsSearchDue(uint64_t size_pages) {
 absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
                              Binaries& binaries) {
   if (!memory_) {
-    absl::StatusOr<UniqueFd> mem = OpenFile(procfs.ProcessPath(pid, "mem"));
+    absl::StatusOr<UniqueFd> mem = procfs.OpenFile(pid, "mem");
     if (!mem.ok()) return mem.status();
     memory_.emplace(*std::move(mem));
   }
-  const absl::StatusOr<UniqueFd> maps =
-      OpenFile(procfs.ProcessPath(pid, "maps"));
+  const absl::StatusOr<UniqueFd> maps = procfs.OpenFile(pid, "maps");
   if (!maps.ok()) return maps.status();
   absl::StatusOr<std::vector<MappedImage>> images =
       ReadMappedImages(maps->get());

@@ -82,9 +82,9 @@ absl::StatusOr<Process> Process::Open(const Procfs& procfs, pid_t pid) {
 
 // Gives what stat says when both files are open.
 absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
-  absl::StatusOr<UniqueFd> stat = OpenFile(procfs.ProcessPath(pid_, "stat"));
+  absl::StatusOr<UniqueFd> stat = procfs.OpenFile(pid_, "stat");
   if (!stat.ok()) return stat.status();
-  absl::StatusOr<UniqueFd> statm = OpenFile(procfs.ProcessPath(pid_, "statm"));
+  absl::StatusOr<UniqueFd> statm = procfs.OpenFile(pid_, "statm");
   if (!statm.ok()) return statm.status();
   const absl::Status leaves = CheckLeavesDescriptors(*statm);
   if (!leaves.ok()) return leaves;

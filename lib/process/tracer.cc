@@ -91,7 +91,7 @@ std::optional<Tracer> ReadTracerMetadata(const Procfs& procfs, pid_t pid) {
 
 // The tracer has parts that are compiled.
 bool HasTracersLibrary(const Procfs& procfs, pid_t pid) {
-  const auto maps = OpenFile(procfs.ProcessPath(pid, "maps"));
+  const auto maps = procfs.OpenFile(pid, "maps");
   if (!maps.ok()) return false;
   const auto images = ReadMappedImages(maps->get());
   return images.ok() && absl::c_any_of(*images, [](const MappedImage& image) {

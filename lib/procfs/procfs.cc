@@ -1,13 +1,17 @@
 #include "lib/procfs/procfs.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <memory>
+#include <cstddef>
+#include <cstring>
 #include <optional>
 
 #include "absl/functional/function_ref.h"
@@ -15,6 +19,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "lib/base/errno_status.h"
 #include "lib/base/file.h"
 #include "lib/procfs/stat.h"
@@ -52,21 +57,34 @@ std::string_view FirstArgument(std::string_view arguments) {
   return arguments.substr(0, arguments.find(is_list ? '\0' : ' '));
 }
 
-// Calls `use` for each entry of a directory whose name is a number.
-absl::Status ForEachNumber(const std::string& directory,
+// An entry as the kernel gives it, getdents64(2), without its name, which
+// follows and ends with a NUL.
+struct EntryHeader {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t length;  // of the whole entry
+  uint8_t type;
+};
+constexpr size_t kNameOffset = 19;  // no padding
+
+// Calls `use` for each entry of a directory whose name is a number. (readdir(3)
+// allocates.)
+absl::Status ForEachNumber(int fd,
                            absl::FunctionRef<void(pid_t, uint64_t inode)> use) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(directory.c_str()),
-                                                   closedir);
-  if (!stream) {
-    return ErrnoStatus(errno, absl::StrCat("cannot list ", directory));
+  alignas(EntryHeader) std::array<char, size_t{16} << 10> buffer;
+  while (true) {
+    const int64_t size =
+        syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
+    if (size < 0) return ErrnoStatus(errno, "cannot list a directory");
+    if (size == 0) return absl::OkStatus();
+    for (const char* at = buffer.data(); at < buffer.data() + size;) {
+      EntryHeader entry;
+      std::memcpy(&entry, at, kNameOffset);
+      pid_t id;
+      if (absl::SimpleAtoi(at + kNameOffset, &id)) use(id, entry.inode);
+      at += entry.length;
+    }
   }
-  // One thread reads this stream, for which readdir is safe.
-  while (const dirent* entry =
-             readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
-    pid_t id;
-    if (absl::SimpleAtoi(entry->d_name, &id)) use(id, entry->d_ino);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -81,23 +99,46 @@ absl::StatusOr<Procfs> Procfs::Open(std::string root) {
     return absl::FailedPreconditionError(
         absl::StrCat(root, " is not a mounted procfs"));
   }
+  UniqueFd directory = TryOpenAt(AT_FDCWD, root.c_str(), O_PATH | O_DIRECTORY);
+  if (!directory.valid()) {
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", root));
+  }
   const bool has_own_pids = NamesOnePidNamespace(root);
   const bool is_of_container =
       has_own_pids && !IsReaderInFirstPidNamespace(root);
-  return Procfs(std::move(root), has_own_pids, is_of_container);
+  return Procfs(std::move(root), std::move(directory), has_own_pids,
+                is_of_container);
 }
 
 std::string Procfs::ProcessPath(pid_t pid, std::string_view file) const {
   return absl::StrCat(root_, "/", pid, "/", file);
 }
 
-absl::StatusOr<std::vector<ListedProcess>> Procfs::ListProcesses() const {
-  std::vector<ListedProcess> processes;
-  absl::Status status = ForEachNumber(root_, [&](pid_t pid, uint64_t inode) {
+absl::StatusOr<UniqueFd> Procfs::OpenFile(pid_t pid, std::string_view file,
+                                          int flags) const {
+  std::array<char, 64> path;
+  const size_t length = static_cast<size_t>(
+      absl::SNPrintF(path.data(), path.size(), "%d/%s", pid, file));
+  UniqueFd fd = length < path.size()
+                    ? TryOpenAt(directory_->get(), path.data(), flags)
+                    : UniqueFd();
+  if (!fd.valid()) {
+    return ErrnoStatus(errno,
+                       absl::StrCat("cannot open ", ProcessPath(pid, file)));
+  }
+  return fd;
+}
+
+absl::Status Procfs::ListProcesses(
+    std::vector<ListedProcess>& processes) const {
+  processes.clear();
+  const UniqueFd fd = TryOpenAt(directory_->get(), ".", O_DIRECTORY);
+  if (!fd.valid()) {
+    return ErrnoStatus(errno, absl::StrCat("cannot list ", root_));
+  }
+  return ForEachNumber(fd.get(), [&](pid_t pid, uint64_t inode) {
     processes.push_back({.pid = pid, .inode = inode});
   });
-  if (!status.ok()) return status;
-  return processes;
 }
 
 absl::StatusOr<uint64_t> Procfs::ReadInode(pid_t pid) const {
@@ -109,10 +150,19 @@ absl::StatusOr<uint64_t> Procfs::ReadInode(pid_t pid) const {
   return directory.st_ino;
 }
 
+absl::Status ListIds(int fd, std::vector<pid_t>& ids) {
+  ids.clear();
+  return ForEachNumber(
+      fd, [&](pid_t id, uint64_t /*inode*/) { ids.push_back(id); });
+}
+
 absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory) {
+  const UniqueFd fd = TryOpenAt(AT_FDCWD, directory.c_str(), O_DIRECTORY);
+  if (!fd.valid()) {
+    return ErrnoStatus(errno, absl::StrCat("cannot list ", directory));
+  }
   std::vector<pid_t> ids;
-  absl::Status status = ForEachNumber(
-      directory, [&](pid_t id, uint64_t /*inode*/) { ids.push_back(id); });
+  const absl::Status status = ListIds(fd.get(), ids);
   if (!status.ok()) return status;
   return ids;
 }

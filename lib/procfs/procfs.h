@@ -4,12 +4,15 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/unique_fd.h"
 
 namespace pycheck {
 
@@ -32,8 +35,13 @@ class Procfs {
   // The path of a process's directory, or of `file` in it.
   std::string ProcessPath(pid_t pid, std::string_view file = "") const;
 
-  // All processes, in no order.
-  absl::StatusOr<std::vector<ListedProcess>> ListProcesses() const;
+  // Opens a file of a process's directory, or with O_DIRECTORY among `flags` a
+  // directory in it; as OpenFile.
+  absl::StatusOr<UniqueFd> OpenFile(pid_t pid, std::string_view file,
+                                    int flags = 0) const;
+
+  // All processes, in no order, in place of what `processes` holds.
+  absl::Status ListProcesses(std::vector<ListedProcess>& processes) const;
 
   // What ListProcesses gives as the inode of the process that has this pid now.
   absl::StatusOr<uint64_t> ReadInode(pid_t pid) const;
@@ -51,17 +59,23 @@ class Procfs {
   const std::string& root() const { return root_; }
 
  private:
-  Procfs(std::string root, bool has_own_pids, bool is_of_container)
+  Procfs(std::string root, UniqueFd directory, bool has_own_pids,
+         bool is_of_container)
       : root_(std::move(root)),
+        directory_(std::make_shared<UniqueFd>(std::move(directory))),
         has_own_pids_(has_own_pids),
         is_of_container_(is_of_container) {}
 
   std::string root_;
+  std::shared_ptr<const UniqueFd> directory_;
   bool has_own_pids_;
   bool is_of_container_;
 };
 
-// The directory entries of `directory` whose names are numbers, in no order.
+// The directory entries whose names are numbers, in no order: of the directory
+// `fd`, which is read to its end, in place of what `ids` holds; or of the one
+// at `directory`.
+absl::Status ListIds(int fd, std::vector<pid_t>& ids);
 absl::StatusOr<std::vector<pid_t>> ListIds(const std::string& directory);
 
 // The process's arguments with a space between them, from its

@@ -87,7 +87,7 @@ absl::StatusOr<Stat> ReadStat(int fd, StatBuffer& buffer) {
 
 absl::StatusOr<Stat> ReadStat(const Procfs& procfs, pid_t pid,
                               StatBuffer& buffer) {
-  const absl::StatusOr<UniqueFd> fd = OpenFile(procfs.ProcessPath(pid, "stat"));
+  const absl::StatusOr<UniqueFd> fd = procfs.OpenFile(pid, "stat");
   if (!fd.ok()) return fd.status();
   return ReadStat(fd->get(), buffer);
 }

@@ -3,7 +3,8 @@
 
 #include <sys/types.h>
 
-#include "absl/container/flat_hash_map.h"
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/status.h"
@@ -23,8 +24,18 @@ class ThreadSwitches {
   absl::StatusOr<ContextSwitches> Read(const Procfs& procfs, pid_t pid);
 
  private:
+  struct Thread {
+    pid_t id;
+    ContextSwitches switches;
+  };
+
+  ContextSwitches Before(pid_t thread) const;
+
   ContextSwitches total_;
-  absl::flat_hash_map<pid_t, ContextSwitches> last_;
+  std::vector<Thread> last_;  // by their ids
+  // Kept from reading to reading for their memory alone.
+  std::vector<pid_t> ids_;
+  std::vector<Thread> now_;
 };
 
 }  // namespace pycheck

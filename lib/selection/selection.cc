@@ -31,15 +31,14 @@ absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
     descents_.clear();
     named_ = matcher_.pid();
   }
-  const absl::StatusOr<std::vector<ListedProcess>> processes =
-      ListProcesses(procfs);
-  if (absl::IsResourceExhausted(processes.status()) && !known_.empty()) {
-    obstacle_ = processes.status();
+  absl::Status listed = ListProcesses(procfs);
+  if (absl::IsResourceExhausted(listed) && !known_.empty()) {
+    obstacle_ = std::move(listed);
     waiting_ = known_.size();
     return absl::OkStatus();
   }
-  if (!processes.ok()) return processes.status();
-  Enlist(*processes, procfs);
+  if (!listed.ok()) return listed;
+  Enlist(procfs);
   JudgeWaiting(procfs, deadline);
   if (matcher_.criteria().collect_children) UpdateDescents(procfs);
   Choose();
@@ -47,20 +46,19 @@ absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
 }
 
 // One whose pid is given need not be looked for, only its descendants.
-absl::StatusOr<std::vector<ListedProcess>> Selection::ListProcesses(
-    const Procfs& procfs) const {
+absl::Status Selection::ListProcesses(const Procfs& procfs) {
   if (matcher_.pid() && !matcher_.criteria().collect_children) {
-    return std::vector<ListedProcess>{{.pid = *matcher_.pid(), .inode = 0}};
+    listed_.assign(1, {.pid = *matcher_.pid(), .inode = 0});
+    return absl::OkStatus();
   }
-  return procfs.ListProcesses();
+  return procfs.ListProcesses(listed_);
 }
 
 // Takes up who is there, and finds out who has to be judged.
-void Selection::Enlist(const std::vector<ListedProcess>& processes,
-                       const Procfs& procfs) {
+void Selection::Enlist(const Procfs& procfs) {
   due_.clear();
   denied_ = 0;
-  for (const ListedProcess& process : processes) {
+  for (const ListedProcess& process : listed_) {
     const auto [entry, is_new] = known_.try_emplace(process.pid);
     Known& known = entry->second;
     // One that was not looked for, and had no clock, was not there.
@@ -181,7 +179,7 @@ uint64_t Selection::LivingInode(pid_t pid) const {
 // Whether it is selected or has an ancestor that is. What is found out of one
 // holds for all on the way up to it.
 bool Selection::ComesFromSelected(pid_t pid) {
-  std::vector<Descent*> way;
+  way_.clear();
   bool result = false;
   while (true) {
     const auto known = known_.find(pid);
@@ -191,7 +189,7 @@ bool Selection::ComesFromSelected(pid_t pid) {
       result = *descent->second.from_selected;
       break;
     }
-    way.push_back(&descent->second);
+    way_.push_back(&descent->second);
     // Until more is known: no way up can lead round in a circle.
     descent->second.from_selected = false;
     if (known->second.verdict.selected) {
@@ -200,7 +198,7 @@ bool Selection::ComesFromSelected(pid_t pid) {
     }
     pid = descent->second.parent;
   }
-  for (Descent* const descent : way) descent->from_selected = result;
+  for (Descent* const descent : way_) descent->from_selected = result;
   return result;
 }
 

@@ -103,10 +103,8 @@ class Selection {
     std::optional<int64_t> cpu_ns;
   };
 
-  absl::StatusOr<std::vector<ListedProcess>> ListProcesses(
-      const Procfs& procfs) const;
-  void Enlist(const std::vector<ListedProcess>& processes,
-              const Procfs& procfs);
+  absl::Status ListProcesses(const Procfs& procfs);
+  void Enlist(const Procfs& procfs);
   bool Stands(const Known& known, std::optional<int64_t> cpu_ns) const;
   void JudgeWaiting(const Procfs& procfs, const Deadline& deadline);
   absl::Status Judge(const Procfs& procfs, const Due& due);
@@ -123,7 +121,9 @@ class Selection {
   uint64_t run_ = 0;
   int64_t now_ns_ = 0;
   std::optional<int64_t> last_listed_ns_;
+  std::vector<ListedProcess> listed_;
   std::vector<Due> due_;
+  std::vector<Descent*> way_;  // kept for its memory alone
   std::vector<Chosen> chosen_;
   size_t waiting_ = 0;
   absl::Status obstacle_;

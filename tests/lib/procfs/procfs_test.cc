@@ -107,9 +107,9 @@ TEST(IsOfContainer, IsFalseOfTheHostsProcfsSeenFromWithinOne) {
 
 // What is listed as the inode of a process; nothing where it is not listed.
 std::optional<uint64_t> ListedInode(pid_t pid) {
-  const auto processes = OwnProcfs().ListProcesses();
-  EXPECT_THAT(processes, IsOk());
-  for (const ListedProcess& process : *processes) {
+  std::vector<ListedProcess> processes;
+  EXPECT_THAT(OwnProcfs().ListProcesses(processes), IsOk());
+  for (const ListedProcess& process : processes) {
     if (process.pid == pid) return process.inode;
   }
   return std::nullopt;
