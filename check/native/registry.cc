@@ -1,28 +1,19 @@
 #include "check/native/registry.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "lib/config/document.h"
 #include "lib/config/options.h"
+#include "lib/procfs/procfs.h"
 
 namespace pycheck {
 namespace {
 
-constexpr char kProcfs[] = "/proc";
-constexpr char kHostsProcfs[] = "/host/proc";
-
-// As the Agent's own default: in its container, the host's where it is mounted.
-const char* DefaultProcfs() {
-  // Nothing changes the environment of an Agent that runs.
-  const char* const container =
-      getenv("DOCKER_DD_AGENT");  // NOLINT(concurrency-mt-unsafe)
-  const bool is_container = container != nullptr && *container != '\0';
-  return is_container && access(kHostsProcfs, F_OK) == 0 ? kHostsProcfs
-                                                         : kProcfs;
+// In the Agent's container the host's is mounted beside its own.
+std::string DefaultProcfs() {
+  constexpr char kHosts[] = "/host/proc";
+  return Procfs::Open(kHosts).ok() ? kHosts : "/proc";
 }
 
 absl::StatusOr<std::shared_ptr<Registry::Instance>> Configure(

@@ -147,10 +147,8 @@ int64_t Check::Matching() const {
 
 // Whether there is none of which it is not known what it is.
 bool Check::IsEveryProcessKnown() const {
-  const bool may_all_be_unseen =
-      Matching() == 0 && CountStates({State::kUnseen}) > 0;
   return selection_.waiting() == 0 && selection_.denied() == 0 &&
-         CountStates({State::kWaiting}) == 0 && !may_all_be_unseen;
+         CountStates({State::kWaiting, State::kUnseen}) == 0;
 }
 
 bool Check::IsEveryProcessRead() const {

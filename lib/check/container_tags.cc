@@ -14,13 +14,13 @@ const ContainerTags::Entry& ContainerTags::Of(
   entry.due_ns = now_ns + (tags.empty() ? kRefreshEmptyNs : kRefreshNs);
   if (entry.version > 0 && entry.tags == tags) return entry;
   entry.tags = std::move(tags);
-  ++entry.version;
+  entry.version = ++last_version_;
   return entry;
 }
 
 void ContainerTags::Prune(int64_t now_ns) {
   absl::erase_if(entries_, [&](const auto& entry) {
-    return entry.second.used_ns != now_ns;
+    return now_ns - entry.second.used_ns > kRefreshNs;
   });
 }
 

@@ -22,7 +22,7 @@ class ContainerTags {
 
   struct Entry {
     std::vector<std::string> tags;
-    int version = 0;  // grows whenever they change
+    int64_t version = 0;  // another whenever they change; never used again
     int64_t due_ns = 0;
     int64_t used_ns = 0;
   };
@@ -33,11 +33,12 @@ class ContainerTags {
                   std::optional<TagCardinality> cardinality,
                   ContainerTagger& tagger);
 
-  // Forgets the containers that were not asked for at `now_ns`.
+  // Forgets the containers that were not asked for in a refresh period.
   void Prune(int64_t now_ns);
 
  private:
   absl::flat_hash_map<std::string, Entry> entries_;
+  int64_t last_version_ = 0;
 };
 
 }  // namespace pycheck

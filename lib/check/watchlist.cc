@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/users.h"
 #include "lib/procfs/cpu_clock.h"
@@ -244,6 +243,7 @@ bool Watchlist::UpdateTraits(const Procfs& procfs, Watched& watched,
         WithoutOwnService(ServiceTags(origin.environment(), origin.tracer())));
     if (Assign(traits.container_id, origin.container_id())) {
       watched.container_version = 0;
+      traits.container.clear();
       changed = true;
     }
     if (origin.tracer()) {
@@ -263,7 +263,7 @@ std::vector<std::string> Watchlist::WithoutOwnService(
     std::vector<std::string> tags) const {
   if (has_service_) {
     std::erase_if(tags, [](const std::string& tag) {
-      return absl::StartsWith(tag, "service:");
+      return TagKey(NormalizeTag(tag)) == "service";
     });
   }
   return tags;

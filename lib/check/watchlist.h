@@ -46,8 +46,8 @@ struct Watched {
   std::optional<Reading> last;
   Gauges gauges;  // of the last reading
   Traits traits;
-  int origin_version = 0;     // that the traits are of
-  int container_version = 0;  // the same, of ContainerTags
+  int origin_version = 0;         // that the traits are of
+  int64_t container_version = 0;  // the same, of ContainerTags
   TagSet tags;
 };
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/algorithm/container.h"
@@ -27,14 +29,18 @@ constexpr size_t kMaxLength = size_t{128} << 10;
 
 constexpr uint64_t kPage = 4096;
 
-// Keeps a "NAME=value" if its name is one of `names`.
-void Keep(std::string_view variable, absl::Span<const std::string_view> names,
-          Variables& kept) {
+// Whether a "NAME=value" has one of these names.
+bool IsWanted(std::string_view variable,
+              absl::Span<const std::string_view> names) {
   const size_t equals = variable.find('=');
-  if (equals == std::string_view::npos) return;
-  const std::string_view name = variable.substr(0, equals);
-  if (!absl::c_linear_search(names, name)) return;
-  kept.try_emplace(std::string(name), variable.substr(equals + 1));
+  return equals != std::string_view::npos &&
+         absl::c_linear_search(names, variable.substr(0, equals));
+}
+
+void Keep(std::string_view variable, Variables& kept) {
+  const size_t equals = variable.find('=');
+  kept.try_emplace(std::string(variable.substr(0, equals)),
+                   variable.substr(equals + 1));
 }
 
 // The C library's; in a program that uses the variable itself, the program's.
@@ -97,6 +103,20 @@ std::string ReadString(Pages& pages, uint64_t address) {
   return text;
 }
 
+// What two readings give alike: a text whose memory is used anew meanwhile may
+// begin as one and end as another. Nothing where it never stands still.
+std::optional<std::string> ReadStill(const Memory& memory, uint64_t address,
+                                     std::string first) {
+  constexpr int kAttempts = 3;
+  for (int i = 0; i < kAttempts; ++i) {
+    Pages pages(memory);
+    std::string again = ReadString(pages, address);
+    if (again == first) return again;
+    first = std::move(again);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> FindEnviron(const Memory& memory,
@@ -123,8 +143,14 @@ absl::StatusOr<Variables> ReadEnvironment(
     uint64_t pointer = 0;
     if (bytes.size() < sizeof(pointer)) break;
     bytes.copy(reinterpret_cast<char*>(&pointer), sizeof(pointer));
+    // Where there was more than may be read, something is missing.
+    if (pointer == 0 && budgeted.IsSpent()) break;
     if (pointer == 0) return kept;
-    Keep(ReadString(strings, pointer), names, kept);
+    std::string text = ReadString(strings, pointer);
+    if (!IsWanted(text, names)) continue;
+    const std::optional<std::string> still =
+        ReadStill(budgeted, pointer, std::move(text));
+    if (still && IsWanted(*still, names)) Keep(*still, kept);
   }
   return absl::FailedPreconditionError("its environment has no end");
 }
@@ -138,7 +164,8 @@ absl::StatusOr<Variables> ReadInitialEnvironment(
   Variables kept;
   for (std::string_view rest = *text; !rest.empty();) {
     const size_t end = std::min(rest.find('\0'), rest.size());
-    Keep(rest.substr(0, end), names, kept);
+    const std::string_view variable = rest.substr(0, std::min(end, kMaxLength));
+    if (IsWanted(variable, names)) Keep(variable, kept);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return kept;

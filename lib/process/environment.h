@@ -46,8 +46,10 @@ absl::StatusOr<uint64_t> FindEnviron(const Memory& memory,
 // The variables with these names that the process has now, as `environ`, which
 // is what FindEnviron gave, leads to them: what the process itself has set is
 // among them, and a title that was written over the initial environment does
-// not hide them. In a bounded number of reads and bytes.
-//   kFailedPrecondition  it does not lead to an environment
+// not hide them. One that changes all the while is left out. In a bounded
+// number of reads and bytes.
+//   kFailedPrecondition  it does not lead to an environment, or to one that is
+//                        longer than that
 absl::StatusOr<Variables> ReadEnvironment(
     const Memory& memory, uint64_t environ,
     absl::Span<const std::string_view> names);

@@ -8,6 +8,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "lib/base/file.h"
 #include "lib/procfs/descriptors.h"
 #include "lib/procfs/maps.h"
@@ -17,7 +18,7 @@ namespace pycheck {
 namespace {
 
 // The file's name; some characters that are drawn by lot follow.
-constexpr std::string_view kMetadataFile = "/memfd:datadog-tracer-info-";
+constexpr std::string_view kMetadataFile = "datadog-tracer-info-";
 constexpr size_t kMaxMetadata = size_t{16} << 10;
 
 // As a tracer names it (RuntimeWorker).
@@ -79,11 +80,13 @@ class MetadataHandler : public nlohmann::json_sax<nlohmann::json> {
 };
 
 std::optional<Tracer> ReadTracerMetadata(const Procfs& procfs, pid_t pid) {
-  const auto files = FindDescriptors(procfs, pid, kMetadataFile);
+  const auto files = OpenMemoryFiles(procfs, pid, kMetadataFile);
   if (!files.ok()) return std::nullopt;
-  for (const std::string& file : *files) {
-    const auto text = ReadWholeFile(file, kMaxMetadata);
-    if (!text.ok()) continue;
+  std::string buffer(kMaxMetadata, '\0');
+  for (const UniqueFd& file : *files) {
+    const auto text =
+        ReadFromStart(file.get(), absl::MakeSpan(buffer), kMetadataFile);
+    if (!text.ok() || text->size() == kMaxMetadata) continue;
     if (auto tracer = ParseTracerMetadata(*text)) return tracer;
   }
   return std::nullopt;
@@ -135,7 +138,9 @@ std::optional<Tracer> ParseTracerMetadata(std::string_view text) {
 
 bool TracerSearch::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
                           const Variables& environment) {
-  if (tracer_ && tracer_->sends_runtime_metrics) return false;
+  const bool is_known =
+      tracer_ && tracer_->sends_runtime_metrics && !tracer_->version.empty();
+  if (is_known) return false;
   if (!IsDue(size_pages)) return false;
   const bool wanted = WantsRuntimeMetrics(environment);
   std::optional<Tracer> tracer = ReadTracerMetadata(procfs, pid);

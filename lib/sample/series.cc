@@ -21,6 +21,19 @@ void AddMissing(const std::vector<std::string>& found,
   }
 }
 
+// Those of the interpreter and the tracer.
+std::vector<std::string> FoundTags(const Traits& traits) {
+  std::vector<std::string> tags;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    if (!value.empty()) tags.push_back(absl::StrCat(key, ":", value));
+  };
+  if (!traits.implementation.empty()) add("lang", "python");
+  add("lang_interpreter", traits.implementation);
+  add("lang_version", traits.version);
+  add("tracer_version", traits.tracer_version);
+  return tags;
+}
+
 }  // namespace
 
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
@@ -33,11 +46,8 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   if (tag_by.parent) add("ppid", absl::StrCat(traits.parent));
   if (tag_by.user) add("user", traits.user);
   if (tag_by.command) add("command", traits.command);
-  if (!traits.implementation.empty()) add("lang", "python");
-  add("lang_interpreter", traits.implementation);
-  add("lang_version", traits.version);
-  add("tracer_version", traits.tracer_version);
   if (tag_by.container) add("container_id", traits.container_id);
+  AddMissing(FoundTags(traits), tags);
   AddMissing(traits.service, tags);
   AddMissing(traits.container, tags);
   return TagSet(tags);

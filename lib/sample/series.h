@@ -29,9 +29,9 @@ struct Traits {
 };
 
 // The tags of a process: those of the instance, those of its traits that
-// `tag_by` asks for and that are known, those of its interpreter and tracer,
-// then those of its service, and last those of its container. Of a key that
-// one of these has, the later ones have none.
+// `tag_by` asks for and that are known; then those of its interpreter and
+// tracer, those of its service, and those of its container: of each, only the
+// keys that are not there yet.
 TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
                   const Traits& traits);
 

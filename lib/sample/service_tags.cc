@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,32 +15,43 @@
 namespace pycheck {
 namespace {
 
+// A process could say more than the Agent should have to carry.
+constexpr size_t kMostTags = 100;
+
 // In the order in which the keys came; a key that comes again has the last
 // value.
-using Tags = std::vector<std::pair<std::string, std::string>>;
-
-void Set(Tags& tags, std::string_view key, std::string_view value) {
-  for (auto& [known, old] : tags) {
-    if (known == key) {
-      old = value;
-      return;
+class Tags {
+ public:
+  void Set(std::string_view key, std::string_view value) {
+    const auto [place, is_new] = places_.try_emplace(key, tags_.size());
+    if (is_new) {
+      tags_.emplace_back(key, value);
+    } else {
+      tags_[place->second].second = value;
     }
   }
-  tags.emplace_back(key, value);
-}
+
+  // Empty where there is none.
+  std::string_view Find(std::string_view key) const {
+    const auto place = places_.find(key);
+    return place == places_.end() ? std::string_view()
+                                  : tags_[place->second].second;
+  }
+
+  const std::vector<std::pair<std::string, std::string>>& tags() const {
+    return tags_;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> tags_;
+  absl::flat_hash_map<std::string, size_t> places_;
+};
 
 std::optional<std::string> Find(const Variables& variables,
                                 std::string_view name) {
   const auto found = variables.find(name);
   if (found == variables.end()) return std::nullopt;
   return found->second;
-}
-
-std::string ValueOf(const Tags& tags, std::string_view key) {
-  for (const auto& [known, value] : tags) {
-    if (known == key) return value;
-  }
-  return "";
 }
 
 // DD_TAGS: "key:value" with commas between, or if there is none, with spaces.
@@ -49,7 +62,7 @@ Tags ParseTags(std::string_view text) {
     const std::pair<std::string_view, std::string_view> tag =
         absl::StrSplit(part, absl::MaxSplits(':', 1));
     const std::string_view key = absl::StripAsciiWhitespace(tag.first);
-    if (!key.empty()) Set(tags, key, absl::StripAsciiWhitespace(tag.second));
+    if (!key.empty()) tags.Set(key, absl::StripAsciiWhitespace(tag.second));
   }
   return tags;
 }
@@ -69,32 +82,33 @@ std::string_view UnifiedKey(std::string_view attribute) {
 // turns it into DD_TAGS: nothing of a text that is not of that form, the
 // unified tags first, and no more than ten.
 std::string ToTags(std::string_view text) {
-  constexpr size_t kMostTags = 10;
+  constexpr size_t kMostAttributes = 10;
   Tags attributes;
   for (const std::string_view part : absl::StrSplit(text, ',')) {
     const std::vector<std::string_view> pair = absl::StrSplit(part, '=');
     if (pair.size() != 2) return "";
-    Set(attributes, pair[0], pair[1]);
+    attributes.Set(pair[0], pair[1]);
   }
   const bool has_new_name =
-      std::any_of(attributes.begin(), attributes.end(), [](const auto& each) {
+      absl::c_any_of(attributes.tags(), [](const auto& each) {
         return absl::EqualsIgnoreCase(each.first,
                                       "deployment.environment.name");
       });
-  std::vector<std::string> tags;
-  for (const auto& [key, value] : attributes) {
+  std::vector<std::string> unified;
+  std::vector<std::string> others;
+  for (const auto& [key, value] : attributes.tags()) {
     if (has_new_name && absl::EqualsIgnoreCase(key, "deployment.environment")) {
       continue;
     }
-    const std::string_view unified = UnifiedKey(key);
-    if (unified.empty()) {
-      tags.push_back(absl::StrCat(key, ":", value));
-    } else {
-      tags.insert(tags.begin(), absl::StrCat(unified, ":", value));
-    }
+    const std::string_view name = UnifiedKey(key);
+    auto& tags = name.empty() ? others : unified;
+    tags.push_back(absl::StrCat(name.empty() ? key : name, ":", value));
   }
-  if (tags.size() > kMostTags) tags.resize(kMostTags);
-  return absl::StrJoin(tags, ",");
+  // The tracer puts each in front of the one before.
+  std::reverse(unified.begin(), unified.end());
+  unified.insert(unified.end(), others.begin(), others.end());
+  if (unified.size() > kMostAttributes) unified.resize(kMostAttributes);
+  return absl::StrJoin(unified, ",");
 }
 
 // What the tracer takes out of the tags, as it has it elsewhere.
@@ -121,20 +135,19 @@ std::vector<std::string> ServiceTags(const Variables& variables,
   const auto add = [&](std::string_view key, const std::string& by_tracer,
                        const std::optional<std::string>& value) {
     std::string known = by_tracer;
-    if (known.empty()) known = value ? *value : ValueOf(others, key);
-    if (!known.empty()) Set(tags, key, known);
+    if (known.empty()) known = value ? *value : others.Find(key);
+    if (!known.empty()) tags.Set(key, known);
   };
   add("service", said.service, service);
   add("env", said.env, Find(variables, "DD_ENV"));
   add("version", said.service_version, Find(variables, "DD_VERSION"));
-  for (const auto& [key, value] : others) {
-    if (ValueOf(tags, key).empty() && !IsGitMetadata(key)) {
-      Set(tags, key, value);
-    }
+  for (const auto& [key, value] : others.tags()) {
+    if (tags.tags().size() == kMostTags) break;
+    if (tags.Find(key).empty() && !IsGitMetadata(key)) tags.Set(key, value);
   }
   std::vector<std::string> result;
-  result.reserve(tags.size());
-  for (const auto& [key, value] : tags) {
+  result.reserve(tags.tags().size());
+  for (const auto& [key, value] : tags.tags()) {
     result.push_back(absl::StrCat(key, ":", value));
   }
   return result;

@@ -12,9 +12,10 @@ namespace pycheck {
 
 // The tags of an application as the tracer in it resolves them: service, env
 // and version, then what else is in DD_TAGS, or where that is not set in
-// OTEL_RESOURCE_ATTRIBUTES. Each key is there once. The first three are those
-// that `tracer` says, where there is one that says them; else they come out of
-// the environment, and a service that a tracer would infer is not among them.
+// OTEL_RESOURCE_ATTRIBUTES. Each key, as it is written, is there once, and
+// there are at most 100. The first three are those that `tracer` says, where
+// there is one that says them; else they come out of the environment, and a
+// service that a tracer would infer is not among them.
 std::vector<std::string> ServiceTags(const Variables& variables,
                                      const std::optional<Tracer>& tracer);
 

@@ -539,6 +539,13 @@ TEST(Check, LeavesOutOfDiscoveryWhatItMayNotLookInto) {
     EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kUnknown);
     EXPECT_THAT(sink.Find(kUp).message, Not(HasSubstr("no process matches")));
     EXPECT_THAT(sink.others, IsEmpty());
+    // Nor how many there are, where one is seen.
+    PythonProcess own(PythonNamed("debian"), kWaits);
+    own.ReadLine();
+    const RecordingSink later = RunOnce(check);
+    EXPECT_THAT(later.gauges, SizeIs(1));
+    EXPECT_EQ(later.Find(kUp).status, ServiceStatus::kOk);
+    EXPECT_THAT(later.others, IsEmpty());
   });
 }
 

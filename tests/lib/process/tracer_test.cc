@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -97,6 +98,24 @@ int LeaveMetadata() {
   return fd;
 }
 
+std::string PathOfLibc() {
+  const auto images =
+      ReadMappedImages(OpenFile("/proc/self/maps")->get()).value();
+  return absl::c_find_if(images,
+                         [](const MappedImage& image) {
+                           return absl::StrContains(image.path, "/libc.so");
+                         })
+      ->path;
+}
+
+// The beginning of a script: another library stands for one of the tracer's.
+std::string LoadsTracersLibrary(const TemporaryDirectory& directory) {
+  const std::string folder = directory.File("ddtrace");
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy(PathOfLibc(), folder + "/x.so");
+  return absl::StrCat("import ctypes, os\nctypes.CDLL('", folder, "/x.so')\n");
+}
+
 class TracerSearchTest : public testing::Test {
  protected:
   const Procfs procfs_ = *Procfs::Open("/proc");
@@ -153,7 +172,76 @@ TEST_F(TracerSearchTest, TellsByItsThreadThatItSendsRuntimeMetrics) {
   EXPECT_TRUE(search.tracer()->sends_runtime_metrics);
 }
 
-TEST_F(TracerSearchTest, LooksAgainOnlyWhenTheProcessHasGrownAndLessAndLess) {
+TEST_F(TracerSearchTest, LooksAtEveryThread) {
+  const ChildProcess child([](const Channel& channel) {
+    LeaveMetadata();
+    std::thread thread([&] {
+      prctl(PR_SET_NAME, "RuntimeWorker");
+      TellAndWait(channel);
+    });
+    thread.join();
+  });
+  TracerSearch search;
+  search.Update(procfs_, child.pid(), 1, {});
+  EXPECT_TRUE(search.tracer()->sends_runtime_metrics);
+}
+
+TEST_F(TracerSearchTest, PassesOverWhatIsNoMetadata) {
+  const ChildProcess child([](const Channel& channel) {
+    for (const std::string& text :
+         {std::string("nonsense"), std::string(1 << 16, 'x')}) {
+      const int fd = memfd_create("datadog-tracer-info-", 0);
+      if (write(fd, text.data(), text.size()) < 0) _exit(1);
+    }
+    LeaveMetadata();
+    TellAndWait(channel);
+  });
+  TracerSearch search;
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}));
+  EXPECT_EQ(search.tracer()->version, "4.16.0");
+}
+
+TEST_F(TracerSearchTest, LooksLessAndLess) {
+  const ChildProcess child([](const Channel& channel) {
+    TellAndWait(channel);
+    LeaveMetadata();
+    TellAndWait(channel);
+  });
+  TracerSearch search;
+  uint64_t size = 0;
+  for (int i = 0; i < 70; ++i) {
+    EXPECT_FALSE(search.Update(procfs_, child.pid(), ++size, {}));
+  }
+  child.channel().Tell();
+  child.channel().Await();
+  int readings = 1;
+  while (readings < 1000 && !search.Update(procfs_, child.pid(), ++size, {})) {
+    ++readings;
+  }
+  EXPECT_GT(readings, 8);
+  EXPECT_LE(readings, 32);
+}
+
+TEST_F(TracerSearchTest, LooksAgainForOneThatWasStillBeingLoaded) {
+  const TemporaryDirectory directory;
+  const std::string script =
+      absl::StrCat(LoadsTracersLibrary(directory),
+                   "os.write(1, b'\\n')\nos.read(0, 1)\n"
+                   "fd = os.memfd_create('datadog-tracer-info-x')\n"
+                   "os.write(fd, b'\\x82\\xaftracer_language\\xa6python"
+                   "\\xaetracer_version\\xa34.0')\n",
+                   kWaits);
+  PythonProcess python(AnyPython().executable, script);
+  python.ReadLine();
+  TracerSearch search;
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 1, wants_));
+  EXPECT_EQ(search.tracer()->version, "");
+  python.Ask("");
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 2, wants_));
+  EXPECT_EQ(search.tracer()->version, "4.0");
+}
+
+TEST_F(TracerSearchTest, LooksAgainOnlyWhenTheProcessHasGrown) {
   const ChildProcess child([](const Channel& channel) {
     TellAndWait(channel);
     LeaveMetadata();
@@ -185,25 +273,11 @@ TEST_F(TracerSearchTest, KeepsWhatItHasFound) {
   EXPECT_TRUE(search.tracer());
 }
 
-std::string PathOfLibc() {
-  const auto images =
-      ReadMappedImages(OpenFile("/proc/self/maps")->get()).value();
-  return absl::c_find_if(images,
-                         [](const MappedImage& image) {
-                           return absl::StrContains(image.path, "/libc.so");
-                         })
-      ->path;
-}
-
 // One that leaves nothing, as those before 3.5.
 TEST_F(TracerSearchTest, KnowsAnOlderOneByItsLibraryWhereItMatters) {
   const TemporaryDirectory directory;
-  const std::string folder = directory.File("ddtrace");
-  std::filesystem::create_directory(folder);
-  std::filesystem::copy(PathOfLibc(), folder + "/x.so");
-  const std::string script =
-      absl::StrCat("import ctypes\nctypes.CDLL('", folder, "/x.so')\n", kWaits);
-  PythonProcess python(AnyPython().executable, script);
+  PythonProcess python(AnyPython().executable,
+                       LoadsTracersLibrary(directory) + kWaits);
   python.ReadLine();
   TracerSearch search;
   EXPECT_FALSE(search.Update(procfs_, python.pid(), 1, {}));

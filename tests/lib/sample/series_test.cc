@@ -37,6 +37,15 @@ TEST(SeriesTags, HaveWhatIsAskedFor) {
                           "pid:12", "ppid:1", "user:www-data"));
 }
 
+TEST(SeriesTags, LetTheInstancesTagsStandForWhatWasFound) {
+  Traits traits = kTraits;
+  traits.container = {"team:c", "image:i", "kube_service:a", "kube_service:b"};
+  EXPECT_THAT(SeriesTags({"lang:mine", "Team:web"}, {}, traits).tags(),
+              ElementsAre("image:i", "kube_service:a", "kube_service:b",
+                          "lang:mine", "lang_interpreter:cpython",
+                          "lang_version:3.11.2", "pid:12", "team:web"));
+}
+
 TEST(SeriesTags, HaveTheVersionOfTheTracer) {
   Traits traits = kTraits;
   traits.tracer_version = "4.16.0";

@@ -93,6 +93,13 @@ TEST(ServiceTags, AreThoseThatTheTracerSays) {
               ElementsAre("service:a", "env:b", "version:c", "team:d"));
 }
 
+TEST(ServiceTags, AreNotWithoutNumber) {
+  std::string many = "last:1";
+  for (int i = 0; i < 30'000; ++i) absl::StrAppend(&many, ",k", i, ":v");
+  EXPECT_THAT(TagsOf({{"DD_TAGS", many}}), SizeIs(100));
+  EXPECT_EQ(TagsOf({{"DD_TAGS", many + ",last:2"}}).front(), "last:2");
+}
+
 TEST(ServiceTags, LeaveGitMetadataOut) {
   EXPECT_THAT(
       TagsOf({{"DD_TAGS", "git.commit.sha:1,git.repository_url:u,a:b"}}),
