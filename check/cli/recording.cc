@@ -176,7 +176,7 @@ std::string ToTable(const Recording& recording) {
   if (rows.size() > 1) {
     text = Align(rows);
   } else if (recording.failures.empty()) {
-    text = "  no Python process matches\n";
+    text = "  no Python process is reported\n";
   }
   for (const auto& [line, count] : ServiceCheckLines(recording)) {
     absl::StrAppendFormat(

@@ -123,7 +123,7 @@ def to_table(report: Dict[str, List[Any]]) -> str:
             cells = [row[0].ljust(widths[0])] + list(map(str.rjust, row[1:], widths[1:]))
             lines.append("  " + "  ".join(cells))
     elif not report["errors"]:
-        lines.append("  no Python process matches")
+        lines.append("  no Python process is reported")
     for line, count in sorted(collections.Counter(map(to_line, report["service_checks"])).items()):
         lines.append("  " + line + (" ({} instances)".format(count) if count > 1 else ""))
     lines += ["  error in {check_id}: {message}".format(**error) for error in report["errors"]]
