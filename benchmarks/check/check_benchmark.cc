@@ -32,12 +32,12 @@ class NullSink : public MetricSink {
   void Warn(const std::string& /*message*/) override {}
 };
 
-void CheckRun(benchmark::State& state) {
+void RunCheck(benchmark::State& state, const char* option) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
   const absl::StatusOr<Options> options = ParseOptions(
       nullptr,
-      *ParseYaml(absl::StrCat("{name: app, pid: ", python.pid(), "}")));
+      *ParseYaml(absl::StrCat("{name: app, pid: ", python.pid(), option, "}")));
   absl::StatusOr<Check> check = Check::Create(*options, "/proc");
   NullSink sink;
   for (auto _ : state) {
@@ -45,7 +45,15 @@ void CheckRun(benchmark::State& state) {
     check->Report(sink, /*tagger=*/nullptr);
   }
 }
-BENCHMARK(CheckRun);
+
+void CheckRunAtRest(benchmark::State& state) { RunCheck(state, ""); }
+BENCHMARK(CheckRunAtRest);
+
+// As of a process that has run: with its parent as a tag it is always read.
+void CheckRunAtWork(benchmark::State& state) {
+  RunCheck(state, ", tag_by: [ppid]");
+}
+BENCHMARK(CheckRunAtWork);
 
 void BareReads(benchmark::State& state) {
   PythonProcess python(AnyPython().executable, kWaits);

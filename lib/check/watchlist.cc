@@ -119,7 +119,8 @@ void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
   absl::Status status;
   std::optional<uint64_t> known_start;
   if (watched.process) {
-    status = Read(sources, watched);
+    status = IsAtRest(chosen, watched) ? ReadAtRest(watched)
+                                       : Read(sources, watched);
     if (absl::IsNotFound(status)) {
       // Another process has had the pid only since this one was looked at.
       known_start = watched.process->start_ticks();
@@ -178,6 +179,23 @@ absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
   if (UpdateTraits(sources.procfs, watched, renamed)) {
     watched.tags = SeriesTags(instance_tags_, tag_by_, watched.traits);
   }
+  return absl::OkStatus();
+}
+
+// Whether all was read of it since it last ran. (It gets another parent without
+// its doing.)
+bool Watchlist::IsAtRest(const Chosen& chosen, const Watched& watched) const {
+  return chosen.at_rest_since_ns &&
+         watched.state == Watched::State::kReported && watched.last &&
+         watched.last->boot_ns > *chosen.at_rest_since_ns &&
+         watched.process->collector_status().ok() && !tag_by_.parent;
+}
+
+absl::Status Watchlist::ReadAtRest(Watched& watched) {
+  absl::StatusOr<Reading> reading = watched.process->ReadAtRest(*watched.last);
+  if (!reading.ok()) return reading.status();
+  watched.gauges = ComputeGauges({&*watched.last, *reading});
+  watched.last = *std::move(reading);
   return absl::OkStatus();
 }
 

@@ -86,6 +86,8 @@ class Watchlist {
   void Queue(const std::vector<Chosen>& chosen);
   void Serve(const Sources& sources, const Chosen& chosen, int64_t now_ns);
   absl::Status Read(const Sources& sources, Watched& watched);
+  bool IsAtRest(const Chosen& chosen, const Watched& watched) const;
+  static absl::Status ReadAtRest(Watched& watched);
   absl::Status Start(const Sources& sources, const Chosen& chosen,
                      Watched& watched, std::optional<uint64_t> known_start);
   void Settle(Watched& watched, absl::Status status) const;

@@ -163,6 +163,15 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
   return reading;
 }
 
+absl::StatusOr<Reading> Process::ReadAtRest(const Reading& last) const {
+  const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
+  if (!statm.ok()) return statm.status();
+  Reading reading = last;
+  reading.resident_bytes = statm->resident_pages * PageSize();
+  reading.boot_ns = BootNanoseconds();
+  return reading;
+}
+
 absl::StatusOr<ContextSwitches> Process::ReadSwitches(const Sources& sources) {
   if (sources.taskstats != nullptr) return sources.taskstats->Query(pid_);
   return thread_switches_.Read(sources.procfs, pid_);

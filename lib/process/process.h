@@ -49,6 +49,11 @@ class Process {
   //                        looked for again at some of the next readings
   absl::StatusOr<Reading> Read(const Sources& sources);
 
+  // The reading of a process that has not run since `last`, the last that Read
+  // gave: what the kernel may change without its doing is read, and all else is
+  // as it was. The errors of Read.
+  absl::StatusOr<Reading> ReadAtRest(const Reading& last) const;
+
   // Closes its files until it is read again.
   void Release();
   bool is_released() const { return !stat_.valid(); }

@@ -72,6 +72,7 @@ void Selection::Enlist(const Procfs& procfs) {
     known.listed_in_run = run_;
     known.judged_now = false;
     const std::optional<int64_t> cpu_ns = ReadClock(procfs, process.pid);
+    known.rests = known.judged_ns != 0 && cpu_ns && cpu_ns == known.cpu_ns;
     if (Stands(known, cpu_ns)) {
       if (known.denied) ++denied_;
       continue;
@@ -213,7 +214,9 @@ void Selection::Choose() {
     Chosen chosen{.pid = pid,
                   .inode = known.inode,
                   .may_have_changed = known.judged_now,
+                  .at_rest_since_ns = std::nullopt,
                   .unseen_until_ns = std::nullopt};
+    if (known.rests) chosen.at_rest_since_ns = known.judged_ns;
     if (known.first_judged_in_run == run_) {
       chosen.unseen_until_ns = known.unseen_until_ns;
     }

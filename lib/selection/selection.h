@@ -27,6 +27,11 @@ struct Chosen {
   // Whether it may be otherwise than at the last run: another program, or what
   // it says of itself.
   bool may_have_changed;
+  // Since when it has not run, in nanoseconds since boot, where its clock says
+  // that it has not: all that it does by itself is as it was then. (What it did
+  // within the last tick of the kernel's, on its first time on a processor
+  // since, is not seen yet.)
+  std::optional<int64_t> at_rest_since_ns;
   // Of one that is chosen as soon as it is judged for the first time: when the
   // processes were listed before it was first seen, in nanoseconds since boot.
   // If it was born after that, nobody has missed any of its life.
@@ -85,6 +90,7 @@ class Selection {
     std::optional<int64_t> cpu_ns;  // its CPU clock, before it was judged
     Verdict verdict;
     bool judged_now = false;  // in this run
+    bool rests = false;       // its clock stands since it was judged
     bool denied = false;
   };
 

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -105,6 +106,12 @@ std::string UniqueWord() {
 
 std::map<std::string, double> GaugesOf(Check& check, pid_t pid) {
   return RunOnce(check).gauges[Series(pid)];
+}
+
+// Has it do something, and waits until that is done.
+void Advance(PythonProcess& python) {
+  python.Ask("");
+  AwaitRest(python.pid());
 }
 
 TEST(Check, GivesTenGaugesFromTheSecondRunOn) {
@@ -738,7 +745,7 @@ TEST(Check, TagsByWhatTheProcessSetItselfSinceTheFirstRun) {
                                                kWaits));
   Check check = CheckOf(python->pid());
   EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
-  python->Ask("");
+  Advance(*python);
   EXPECT_THAT(RunOnce(check).gauges,
               ElementsAre(Key(Series(python->pid(), {"env:e"}))));
 }
@@ -765,7 +772,7 @@ TEST(Check, LeavesAProcessToATracerThatComesLater) {
   EXPECT_THAT(RunOnce(skipping).gauges, SizeIs(1));
   RunOnce(collecting);
   const size_t before = CountDescriptors();
-  python->Ask("");
+  Advance(*python);
   const RecordingSink sink = RunOnce(skipping);
   EXPECT_THAT(sink.gauges, IsEmpty());
   EXPECT_EQ(
@@ -789,10 +796,102 @@ TEST(Check, ReportsAProcessAgainThatHasExecutedAnotherProgram) {
                        "code.replace('\\n\\'', '\\\\n\\'')])\n"));
   Check check = CheckOf(python->pid());
   RunOnce(check);
-  python->Ask("");
+  Advance(*python);
   EXPECT_THAT(RunOnce(check).gauges, IsEmpty());
-  python->Ask("");
+  Advance(*python);
   EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
+}
+
+// How often this process has called read(2) and its like.
+int64_t Reads() {
+  std::ifstream io("/proc/self/io");
+  std::string key;
+  int64_t value = 0;
+  while (io >> key >> value && key != "syscr:") continue;
+  return value;
+}
+
+TEST(Check, ReadsNothingButTheMemorySizeOfAProcessAtRest) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  AwaitRest(python.pid());
+  Check check = CheckOf(python.pid());
+  RunOnce(check);
+  RunOnce(check);
+  constexpr int kRuns = 50;
+  const int64_t before = Reads();
+  for (int i = 0; i < kRuns; ++i) {
+    EXPECT_THAT(GaugesOf(check, python.pid()), SizeIs(kGaugeCount));
+  }
+  const int64_t own = 2;  // of Reads itself
+  EXPECT_LE(Reads() - before, kRuns + own);
+}
+
+TEST(Check, GivesOfAProcessAtRestWhatIsReadOfItAnew) {
+  PythonProcess python(AnyPython().executable, kKeepsItsCounts);
+  const std::vector<double> counts = Numbers(python.ReadLine());
+  AwaitRest(python.pid());
+  Check check = CheckOf(python.pid());
+  for (int i = 0; i < 3; ++i) RunOnce(check);
+  Check anew = CheckOf(python.pid());
+  const auto expected = GaugesOf(anew, python.pid());
+  auto gauges = GaugesOf(check, python.pid());
+  ASSERT_THAT(gauges, SizeIs(kGaugeCount));
+  for (const auto& [name, value] : gauges) {
+    EXPECT_EQ(value, expected.contains(name) ? expected.at(name) : 0) << name;
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    EXPECT_EQ(gauges[absl::StrCat("runtime.python.gc.count.gen", i)],
+              counts[i]);
+  }
+}
+
+TEST(Check, ReadsAProcessAnewThatHasRun) {
+  PythonProcess python(AnyPython().executable,
+                       "import gc, os\n"
+                       "gc.disable()\n"
+                       "kept = []\n"
+                       "os.write(1, b'\\n')\n"
+                       "while os.read(0, 1):\n"
+                       "  kept.append([[] for _ in range(100)])\n"
+                       "  os.write(1, b'\\n')\n");
+  python.ReadLine();
+  AwaitRest(python.pid());
+  Check check = CheckOf(python.pid());
+  const char* const name = "runtime.python.gc.count.gen0";
+  double before = GaugesOf(check, python.pid())[name];
+  for (int i = 0; i < 20; ++i) {
+    if (i % 2 == 0) RunOnce(check);
+    Advance(python);
+    const double now = GaugesOf(check, python.pid())[name];
+    EXPECT_GT(now, before + 50);
+    before = now;
+  }
+}
+
+// That comes about without its doing.
+TEST(Check, NoticesAnotherParentOfAProcessAtRest) {
+  PythonProcess parent(AnyPython().executable,
+                       "import os, signal\n"
+                       "child = os.fork()\n"
+                       "if child: os.write(1, b'%d\\n' % child)\n"
+                       "signal.pause()\n");
+  const auto child = static_cast<pid_t>(std::stoi(parent.ReadLine()));
+  AwaitRest(child);
+  Check check =
+      MakeCheck(absl::StrCat("{name: app, pid: ", child, ", tag_by: [ppid]}"));
+  const auto has_parent = [&](pid_t pid) {
+    RunOnce(check);
+    const RecordingSink sink = RunOnce(check);
+    return sink.gauges.size() == 1 &&
+           absl::StrContains(sink.gauges.begin()->first,
+                             absl::StrCat("ppid:", pid, ","));
+  };
+  EXPECT_TRUE(has_parent(parent.pid()));
+  parent.Kill();
+  parent.Reap();
+  EXPECT_FALSE(has_parent(parent.pid()));
+  kill(child, SIGKILL);
 }
 
 TEST(Check, LetsTheConfigurationsServiceAndTagsWin) {
