@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/procfs/procfs.h"
 #include "lib/procfs/status.h"
@@ -29,6 +30,7 @@ class ThreadSwitches {
     ContextSwitches switches;
   };
 
+  absl::Status ReadThreads(const Procfs& procfs, pid_t pid);
   ContextSwitches Before(pid_t thread) const;
 
   ContextSwitches total_;
