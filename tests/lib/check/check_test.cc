@@ -8,7 +8,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +27,7 @@
 #include "tests/testing/command.h"
 #include "tests/testing/descriptors.h"
 #include "tests/testing/python_process.h"
+#include "tests/testing/reads.h"
 #include "tests/testing/recording_sink.h"
 #include "tests/testing/temporary_file.h"
 
@@ -802,15 +802,6 @@ TEST(Check, ReportsAProcessAgainThatHasExecutedAnotherProgram) {
   EXPECT_THAT(RunOnce(check).gauges, ElementsAre(Key(Series(python->pid()))));
 }
 
-// How often this process has called read(2) and its like.
-int64_t Reads() {
-  std::ifstream io("/proc/self/io");
-  std::string key;
-  int64_t value = 0;
-  while (io >> key >> value && key != "syscr:") continue;
-  return value;
-}
-
 TEST(Check, ReadsNothingButTheMemorySizeOfAProcessAtRest) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
@@ -819,12 +810,12 @@ TEST(Check, ReadsNothingButTheMemorySizeOfAProcessAtRest) {
   RunOnce(check);
   RunOnce(check);
   constexpr int kRuns = 50;
-  const int64_t before = Reads();
+  const int64_t before = CountReads();
   for (int i = 0; i < kRuns; ++i) {
     EXPECT_THAT(GaugesOf(check, python.pid()), SizeIs(kGaugeCount));
   }
-  const int64_t own = 2;  // of Reads itself
-  EXPECT_LE(Reads() - before, kRuns + own);
+  const int64_t own = 2;  // of CountReads itself
+  EXPECT_LE(CountReads() - before, kRuns + own);
 }
 
 TEST(Check, GivesOfAProcessAtRestWhatIsReadOfItAnew) {

@@ -19,6 +19,7 @@
 #include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/patterns.h"
+#include "tests/testing/reads.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_file.h"
 
@@ -133,15 +134,6 @@ TEST(Selection, TellsWhetherAProcessMayHaveChanged) {
   EXPECT_TRUE(may_have_changed());
 }
 
-// How often this process has called read(2) and its like.
-int64_t Reads() {
-  std::ifstream io("/proc/self/io");
-  std::string key;
-  int64_t value = 0;
-  while (io >> key >> value && key != "syscr:") continue;
-  return value;
-}
-
 TEST(Selection, OpensNothingOfProcessesThatRest) {
   if (geteuid() != 0) GTEST_SKIP() << "needs to be started by root";
   RunInPidNamespace([] {
@@ -157,10 +149,10 @@ TEST(Selection, OpensNothingOfProcessesThatRest) {
       const Procfs procfs = *Procfs::Open("/proc");
       Selection selection({.selector = selector, .collect_children = true});
       ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
-      const int64_t before = Reads();
+      const int64_t before = CountReads();
       ASSERT_THAT(selection.Update(procfs, kInAMinute), IsOk());
       // This process itself has run, and is judged again.
-      EXPECT_LT(Reads() - before, 10);
+      EXPECT_LT(CountReads() - before, 10);
     }
   });
 }
