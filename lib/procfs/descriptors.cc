@@ -54,7 +54,7 @@ UniqueFd OpenIfInMemory(int directory, const std::string& number,
   if (!kind || !kind->is_regular ||
       kind->device_major != in_memory.device_major ||
       kind->device_minor != in_memory.device_minor) {
-    return UniqueFd();
+    return {};
   }
   return TryOpenAt(AT_FDCWD,
                    absl::StrCat("/proc/self/fd/", place.get()).c_str());
