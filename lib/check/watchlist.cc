@@ -119,7 +119,7 @@ void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
   absl::Status status;
   std::optional<uint64_t> known_start;
   if (watched.process) {
-    status = IsAtRest(chosen, watched) ? ReadAtRest(watched)
+    status = IsAtRest(chosen, watched) ? ReadAtRest(sources, watched)
                                        : Read(sources, watched);
     if (absl::IsNotFound(status)) {
       // Another process has had the pid only since this one was looked at.
@@ -182,20 +182,26 @@ absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
   return absl::OkStatus();
 }
 
-// Whether all was read of it since it last ran. (It gets another parent without
-// its doing.)
+// Whether, by its clock, all was read of it since it last ran. (It gets another
+// parent without its doing.)
 bool Watchlist::IsAtRest(const Chosen& chosen, const Watched& watched) const {
+  constexpr int kBothOfOrigin = 2;
   return chosen.at_rest_since_ns &&
          watched.state == Watched::State::kReported && watched.last &&
          watched.last->boot_ns > *chosen.at_rest_since_ns &&
-         watched.process->collector_status().ok() && !tag_by_.parent;
+         watched.last->switches && watched.last->cpu_ns &&
+         (watched.last->user || !tag_by_.user) && !tag_by_.parent &&
+         watched.origin_version >= kBothOfOrigin &&
+         watched.process->collector_status().ok();
 }
 
-absl::Status Watchlist::ReadAtRest(Watched& watched) {
-  absl::StatusOr<Reading> reading = watched.process->ReadAtRest(*watched.last);
+absl::Status Watchlist::ReadAtRest(const Sources& sources, Watched& watched) {
+  absl::StatusOr<std::optional<Reading>> reading =
+      watched.process->ReadAtRest(*watched.last);
   if (!reading.ok()) return reading.status();
-  watched.gauges = ComputeGauges({&*watched.last, *reading});
-  watched.last = *std::move(reading);
+  if (!*reading) return Read(sources, watched);
+  watched.gauges = ComputeGauges({&*watched.last, **reading});
+  watched.last = **std::move(reading);
   return absl::OkStatus();
 }
 

@@ -87,7 +87,7 @@ class Watchlist {
   void Serve(const Sources& sources, const Chosen& chosen, int64_t now_ns);
   absl::Status Read(const Sources& sources, Watched& watched);
   bool IsAtRest(const Chosen& chosen, const Watched& watched) const;
-  static absl::Status ReadAtRest(Watched& watched);
+  absl::Status ReadAtRest(const Sources& sources, Watched& watched);
   absl::Status Start(const Sources& sources, const Chosen& chosen,
                      Watched& watched, std::optional<uint64_t> known_start);
   void Settle(Watched& watched, absl::Status status) const;

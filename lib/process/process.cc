@@ -125,6 +125,7 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
   const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
   if (!statm.ok()) return statm.status();
   reading.resident_bytes = statm->resident_pages * PageSize();
+  reading.size_pages = statm->size_pages;
   const auto gc_counts =
       collector_.Read(procfs, pid_, statm->size_pages, sources.binaries);
   if (gc_counts.ok()) reading.gc_counts = *gc_counts;
@@ -163,9 +164,17 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
   return reading;
 }
 
-absl::StatusOr<Reading> Process::ReadAtRest(const Reading& last) const {
+absl::StatusOr<std::optional<Reading>> Process::ReadAtRest(
+    const Reading& last) const {
+  if (last.thread_count > 1) {
+    StatBuffer buffer;
+    const absl::StatusOr<Stat> stat = ReadLivingStat(stat_.get(), buffer);
+    if (!stat.ok()) return stat.status();
+    if (stat->thread_count != last.thread_count) return std::nullopt;
+  }
   const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
   if (!statm.ok()) return statm.status();
+  if (statm->size_pages != last.size_pages) return std::nullopt;
   Reading reading = last;
   reading.resident_bytes = statm->resident_pages * PageSize();
   reading.boot_ns = BootNanoseconds();

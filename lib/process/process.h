@@ -49,10 +49,12 @@ class Process {
   //                        looked for again at some of the next readings
   absl::StatusOr<Reading> Read(const Sources& sources);
 
-  // The reading of a process that has not run since `last`, the last that Read
-  // gave: what the kernel may change without its doing is read, and all else is
-  // as it was. The errors of Read.
-  absl::StatusOr<Reading> ReadAtRest(const Reading& last) const;
+  // The reading of a process that by its clock has not run since `last`, the
+  // last one of it: what the kernel may change without its doing is read, and
+  // all else is as it was. Nothing where it has run all the same: its size or
+  // the number of its threads is another. (Some kernels forget what a thread
+  // has used that ends.) The errors of Read.
+  absl::StatusOr<std::optional<Reading>> ReadAtRest(const Reading& last) const;
 
   // Closes its files until it is read again.
   void Release();

@@ -21,6 +21,7 @@ struct Reading {
   std::optional<int64_t> cpu_ns;            // the process's CPU clock
   std::optional<ContextSwitches> switches;  // of all its threads
   uint64_t resident_bytes = 0;              // proc_pid_statm(5), resident
+  uint64_t size_pages = 0;                  // proc_pid_statm(5), size
   int64_t thread_count = 0;                 // proc_pid_stat(5), num_threads
   std::optional<GcCounts> gc_counts;        // the interpreter's memory
   pid_t parent = 0;                         // proc_pid_stat(5), ppid

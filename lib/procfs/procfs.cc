@@ -80,6 +80,7 @@ absl::Status ForEachNumber(int fd,
     for (const char* at = buffer.data(); at < buffer.data() + size;) {
       EntryHeader entry;
       std::memcpy(&entry, at, kNameOffset);
+      if (entry.length <= kNameOffset) return absl::InternalError("no entry");
       pid_t id;
       if (absl::SimpleAtoi(at + kNameOffset, &id)) use(id, entry.inode);
       at += entry.length;
@@ -119,9 +120,12 @@ absl::StatusOr<UniqueFd> Procfs::OpenFile(pid_t pid, std::string_view file,
   std::array<char, 64> path;
   const size_t length = static_cast<size_t>(
       absl::SNPrintF(path.data(), path.size(), "%d/%s", pid, file));
-  UniqueFd fd = length < path.size()
-                    ? TryOpenAt(directory_->get(), path.data(), flags)
-                    : UniqueFd();
+  UniqueFd fd;
+  if (length < path.size()) {
+    fd = TryOpenAt(directory_->get(), path.data(), flags);
+  } else {
+    errno = ENAMETOOLONG;
+  }
   if (!fd.valid()) {
     return ErrnoStatus(errno,
                        absl::StrCat("cannot open ", ProcessPath(pid, file)));

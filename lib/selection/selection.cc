@@ -34,6 +34,7 @@ absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
   absl::Status listed = ListProcesses(procfs);
   if (absl::IsResourceExhausted(listed) && !known_.empty()) {
     obstacle_ = std::move(listed);
+    for (Chosen& each : chosen_) each.at_rest_since_ns.reset();
     waiting_ = known_.size();
     return absl::OkStatus();
   }

@@ -295,6 +295,45 @@ TEST_F(ProcessLifeTest, OneThatWasReleasedIsGoneWhenItExecutesOrEnds) {
   EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
 }
 
+TEST_F(ProcessLifeTest, OneAtRestIsAsItWasButForItsMemory) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  AwaitRest(python.pid());
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  Reading last = *process->Read(sources_);
+  const uint64_t resident = last.resident_bytes;
+  last.resident_bytes = 0;
+  last.user_ticks += 7;
+  const auto reading = process->ReadAtRest(last);
+  ASSERT_TRUE(reading.ok() && *reading) << reading.status();
+  EXPECT_EQ((*reading)->resident_bytes, resident);
+  EXPECT_EQ((*reading)->user_ticks, last.user_ticks);
+  EXPECT_EQ((*reading)->gc_counts, last.gc_counts);
+  EXPECT_GT((*reading)->boot_ns, last.boot_ns);
+}
+
+TEST_F(ProcessLifeTest, OneWhoseSizeOrThreadsAreOthersHasNotRested) {
+  PythonProcess python(AnyPython().executable,
+                       "import threading, time\n"
+                       "threading.Thread(target=time.sleep, args=(60,), "
+                       "daemon=True).start()\n" +
+                           std::string(kWaits));
+  python.ReadLine();
+  AwaitRest(python.pid());
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  const Reading last = *process->Read(sources_);
+  ASSERT_EQ(last.thread_count, 2);
+  EXPECT_TRUE(*process->ReadAtRest(last));
+  Reading other = last;
+  ++other.size_pages;
+  EXPECT_FALSE(*process->ReadAtRest(other));
+  other = last;
+  ++other.thread_count;
+  EXPECT_FALSE(*process->ReadAtRest(other));
+  python.Kill();
+  EXPECT_TRUE(absl::IsNotFound(process->ReadAtRest(last).status()));
+}
+
 TEST_F(ProcessLifeTest, LeavesAQuarterOfTheDescriptorsToOthers) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();

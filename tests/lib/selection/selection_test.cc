@@ -335,10 +335,13 @@ TEST(Selection, KnowsSinceWhenAProcessHasBeenUnseen) {
 
 TEST(Selection, GoesOnWithWhatItKnowsWhenDescriptorsRunOut) {
   const ChildProcess child = NamedChild(Unique("a"));
+  AwaitRest(child.pid());
   RunApart([&] {
     const std::string name = absl::StrCat("a", getppid());
     Selection selection(Named({name}));
     ASSERT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+    ASSERT_THAT(ChosenBy(selection), ElementsAre(child.pid()));
+    EXPECT_TRUE(selection.chosen()[0].at_rest_since_ns);
     const Procfs procfs = *Procfs::Open("/proc");
     rlimit limit;
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -351,6 +354,8 @@ TEST(Selection, GoesOnWithWhatItKnowsWhenDescriptorsRunOut) {
     ASSERT_THAT(selection.chosen(), SizeIs(1));
     EXPECT_GT(selection.waiting(), 0U);
     EXPECT_THAT(selection.obstacle(), HasCode(StatusCode::kResourceExhausted));
+    // Nobody has looked whether it still does.
+    EXPECT_FALSE(selection.chosen()[0].at_rest_since_ns);
   });
 }
 
