@@ -113,7 +113,7 @@ class EnvironmentTest(fleet.FleetTestCase):
         """What the native door gave; it has printed nothing else, and no secret."""
         return self.report_of(
             CLI, "--pid=" + ",".join(map(str, pids)), "--format=json", "--interval=1ms",
-            "--runs={}".format(runs), **options)
+            "--runs={}".format(runs), env=fleet.ENVIRONMENT, **options)
 
     def report_of(self, *command: str, timeout: float = 60, **options: Any) -> Report:
         """The report that a command prints; it prints nothing else, and no secret."""
