@@ -185,13 +185,12 @@ absl::Status Watchlist::Read(const Sources& sources, Watched& watched) {
 // Whether, by its clock, all was read of it since it last ran. (It gets another
 // parent without its doing.)
 bool Watchlist::IsAtRest(const Chosen& chosen, const Watched& watched) const {
-  constexpr int kBothOfOrigin = 2;
   return chosen.at_rest_since_ns &&
          watched.state == Watched::State::kReported && watched.last &&
          watched.last->boot_ns > *chosen.at_rest_since_ns &&
          watched.last->switches && watched.last->cpu_ns &&
          (watched.last->user || !tag_by_.user) && !tag_by_.parent &&
-         watched.origin_version >= kBothOfOrigin &&
+         watched.process->origin().is_settled() &&
          watched.process->collector_status().ok();
 }
 

@@ -5,15 +5,10 @@
 #include "lib/procfs/cgroup.h"
 
 namespace pycheck {
-namespace {
-
-constexpr int kMaxReadings = 2;
-
-}  // namespace
 
 void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
                     const Collector& collector) {
-  if (readings_ < kMaxReadings) {
+  if (!is_settled()) {
     ++readings_;
     ++version_;
     absl::StatusOr<Variables> variables = ReadVariables(procfs, pid, collector);

@@ -16,7 +16,8 @@
 namespace pycheck {
 
 // What a process says of itself, and where it runs: what its tags are made of.
-// Found out at its first readings and then kept. Not thread-safe.
+// Found out at its first readings and then kept, but for a tracer, which may
+// come later. Not thread-safe.
 class Origin {
  public:
   // To be called at each reading of the process; costs nothing at most of them.
@@ -24,6 +25,9 @@ class Origin {
   // been read.
   void Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
               const Collector& collector);
+
+  // Whether all readings that look for more than a tracer have been made.
+  bool is_settled() const { return readings_ == kReadings; }
 
   // Grows with every change.
   int version() const { return version_; }
@@ -40,6 +44,8 @@ class Origin {
   const std::string& container_id() const { return container_id_; }
 
  private:
+  static constexpr int kReadings = 2;
+
   absl::StatusOr<Variables> ReadVariables(const Procfs& procfs, pid_t pid,
                                           const Collector& collector);
 

@@ -38,8 +38,8 @@ std::optional<Tracer> ParseTracerMetadata(std::string_view text);
 class TracerSearch {
  public:
   // `size_pages` is the size of the address space: while that stays the same,
-  // nothing is loaded and no thread is started, and this costs nothing. Gives
-  // whether tracer() has changed.
+  // nothing is loaded, seldom is a thread started, and this costs nothing.
+  // Gives whether tracer() has changed.
   //
   // That it sends runtime metrics is told by its thread for that, which newer
   // tracers (4.4, say) name, or by the process's environment.

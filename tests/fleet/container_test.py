@@ -174,14 +174,7 @@ import gc, os, sys, threading, time
 with open("/proc/self/comm", "w") as comm:
     comm.write(sys.argv[1])
 threading.Thread(target=lambda: os.read(0, 1) or os._exit(0)).start()
-gc.disable()
-before = None
-while True:
-    now = gc.get_count()
-    os.write(1, ("%d %d %d\\n" % now).encode())
-    if now == before:
-        break
-    before = now
+""" + door.SAY_COUNTS + """
 while True:
     for _ in range(3000):
         pass

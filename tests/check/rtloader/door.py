@@ -39,11 +39,8 @@ ALL_GAUGES = [
     "runtime.python.cpu.ctx_switch.involuntary",
 ] + FIRST_GAUGES
 
-# Says its counts until saying them changes nothing, then allocates no more.
-STAND_STILL = """
-import gc, os, sys
-with open("/proc/self/comm", "wb") as comm:
-    comm.write(os.fsencode(sys.argv[1]))
+# The part of a script that says its counts until saying them changes nothing.
+SAY_COUNTS = """
 gc.disable()
 before = None
 while True:
@@ -52,6 +49,14 @@ while True:
     if now == before:
         break
     before = now
+"""
+
+# Says its counts, then allocates no more.
+STAND_STILL = """
+import gc, os, sys
+with open("/proc/self/comm", "wb") as comm:
+    comm.write(os.fsencode(sys.argv[1]))
+""" + SAY_COUNTS + """
 os.read(0, 1)
 """
 
