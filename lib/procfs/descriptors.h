@@ -16,6 +16,9 @@ namespace pycheck {
 // How many of a process's descriptors are looked at, the lowest first.
 inline constexpr int kMaxDescriptors = 1024;
 
+// How many files of one process are opened.
+inline constexpr size_t kMaxMemoryFiles = 4;
+
 // Opens those of a process's descriptors that are files in memory,
 // memfd_create(2), with a name that begins so; the first kMaxMemoryFiles. What
 // only has such a name is not opened, nor is anybody asked about it: a link of
@@ -24,7 +27,6 @@ inline constexpr int kMaxDescriptors = 1024;
 //   kNotFound            the process has ended
 //   kPermissionDenied    it may not be looked into
 //   kFailedPrecondition  the kernel has no statx(2): Linux before 4.11
-inline constexpr size_t kMaxMemoryFiles = 4;
 absl::StatusOr<std::vector<UniqueFd>> OpenMemoryFiles(const Procfs& procfs,
                                                       pid_t pid,
                                                       std::string_view name);
