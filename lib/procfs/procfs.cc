@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 
+#include "absl/algorithm/container.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -140,9 +141,15 @@ absl::Status Procfs::ListProcesses(
   if (!fd.valid()) {
     return ErrnoStatus(errno, absl::StrCat("cannot list ", root_));
   }
-  return ForEachNumber(fd.get(), [&](pid_t pid, uint64_t inode) {
+  absl::Status listed = ForEachNumber(fd.get(), [&](pid_t pid, uint64_t inode) {
     processes.push_back({.pid = pid, .inode = inode});
   });
+  // As the kernel lists them; nobody promises it.
+  const auto by_pid = [](const ListedProcess& a, const ListedProcess& b) {
+    return a.pid < b.pid;
+  };
+  if (!absl::c_is_sorted(processes, by_pid)) absl::c_sort(processes, by_pid);
+  return listed;
 }
 
 absl::StatusOr<uint64_t> Procfs::ReadInode(pid_t pid) const {

@@ -40,7 +40,7 @@ class Procfs {
   absl::StatusOr<UniqueFd> OpenFile(pid_t pid, std::string_view file,
                                     int flags = 0) const;
 
-  // All processes, in no order, in place of what `processes` holds.
+  // All processes, by their pids, in place of what `processes` holds.
   absl::Status ListProcesses(std::vector<ListedProcess>& processes) const;
 
   // What ListProcesses gives as the inode of the process that has this pid now.

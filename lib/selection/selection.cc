@@ -55,38 +55,56 @@ absl::Status Selection::ListProcesses(const Procfs& procfs) {
   return procfs.ListProcesses(listed_);
 }
 
-// Takes up who is there, and finds out who has to be judged.
+// Takes up who is there, and finds out who has to be judged. Both lists are in
+// the order of the pids, so they are gone through side by side.
 void Selection::Enlist(const Procfs& procfs) {
   due_.clear();
   denied_ = 0;
+  std::swap(known_, before_);
+  known_.clear();
+  auto before = before_.cbegin();
   for (const ListedProcess& process : listed_) {
-    const auto [entry, is_new] = known_.try_emplace(process.pid);
-    Known& known = entry->second;
-    // One that was not looked for, and had no clock, was not there.
-    const bool was_missing = process.inode == 0 && !known.cpu_ns;
-    if (is_new || known.inode != process.inode || was_missing) {
-      known = {.inode = process.inode,
-               .first_seen_ns = now_ns_,
-               .unseen_until_ns = last_listed_ns_};
-      descents_.erase(process.pid);
-    }
-    known.listed_in_run = run_;
-    known.judged_now = false;
-    const std::optional<int64_t> cpu_ns = ReadClock(procfs, process.pid);
-    known.rests = known.judged_ns != 0 && cpu_ns && cpu_ns == known.cpu_ns;
-    if (Stands(known, cpu_ns)) {
-      if (known.denied) ++denied_;
-      continue;
-    }
-    due_.push_back({.since_ns = known.judged_ns != 0 ? known.judged_ns
-                                                     : known.first_seen_ns,
-                    .pid = process.pid,
-                    .cpu_ns = cpu_ns});
+    before = std::find_if(before, before_.cend(), [&](const Known& each) {
+      return each.pid >= process.pid;
+    });
+    const bool is_known =
+        before != before_.cend() && before->pid == process.pid;
+    TakeUp(process, is_known ? &*before : nullptr);
+    LookAt(procfs, known_.size() - 1);
   }
-  absl::erase_if(known_, [&](const auto& entry) {
-    return entry.second.listed_in_run != run_;
-  });
   last_listed_ns_ = now_ns_;
+}
+
+void Selection::TakeUp(const ListedProcess& process, const Known* before) {
+  // One that was not looked for, and had no clock, was not there.
+  const bool was_missing =
+      before != nullptr && process.inode == 0 && !before->cpu_ns;
+  if (before != nullptr && before->inode == process.inode && !was_missing) {
+    known_.push_back(*before);
+    return;
+  }
+  known_.push_back({.pid = process.pid,
+                    .inode = process.inode,
+                    .first_seen_ns = now_ns_,
+                    .unseen_until_ns = last_listed_ns_});
+  descents_.erase(process.pid);
+}
+
+// Whether it has to be judged.
+void Selection::LookAt(const Procfs& procfs, size_t place) {
+  Known& known = known_[place];
+  known.judged_now = false;
+  const std::optional<int64_t> cpu_ns = ReadClock(procfs, known.pid);
+  known.rests = known.judged_ns != 0 && cpu_ns && cpu_ns == known.cpu_ns;
+  if (Stands(known, cpu_ns)) {
+    if (known.denied) ++denied_;
+    return;
+  }
+  due_.push_back(
+      {.since_ns = known.judged_ns != 0 ? known.judged_ns : known.first_seen_ns,
+       .pid = known.pid,
+       .place = place,
+       .cpu_ns = cpu_ns});
 }
 
 bool Selection::Stands(const Known& known,
@@ -122,7 +140,7 @@ void Selection::JudgeWaiting(const Procfs& procfs, const Deadline& deadline) {
 // An error means that it could not be judged, and has to be later.
 absl::Status Selection::Judge(const Procfs& procfs, const Due& due) {
   const absl::StatusOr<Verdict> verdict = matcher_.Judge(procfs, due.pid);
-  Known& known = known_.at(due.pid);
+  Known& known = known_[due.place];
   known.denied = absl::IsPermissionDenied(verdict.status());
   if (!verdict.ok() && !known.denied && !absl::IsNotFound(verdict.status())) {
     return verdict.status();
@@ -141,10 +159,12 @@ absl::Status Selection::Judge(const Procfs& procfs, const Due& due) {
 
 void Selection::UpdateDescents(const Procfs& procfs) {
   absl::erase_if(descents_, [&](const auto& entry) {
-    return !known_.contains(entry.first);
+    return Find(entry.first) == nullptr;
   });
-  for (const auto& [pid, known] : known_) {
-    if (known.judged_now || !descents_.contains(pid)) ReadDescent(procfs, pid);
+  for (const Known& known : known_) {
+    if (known.judged_now || !descents_.contains(known.pid)) {
+      ReadDescent(procfs, known.pid);
+    }
   }
   for (auto& [pid, descent] : descents_) {
     descent.from_selected.reset();
@@ -169,13 +189,21 @@ void Selection::ReadDescent(const Procfs& procfs, pid_t pid) {
   descent.ended = HasEnded(*stat);
 }
 
+// Null where no such process is known.
+const Selection::Known* Selection::Find(pid_t pid) const {
+  const auto place = std::lower_bound(
+      known_.begin(), known_.end(), pid,
+      [](const Known& each, pid_t id) { return each.pid < id; });
+  return place != known_.end() && place->pid == pid ? &*place : nullptr;
+}
+
 // 0 where no such process is known, or only what is left of one.
 uint64_t Selection::LivingInode(pid_t pid) const {
-  const auto known = known_.find(pid);
-  if (known == known_.end()) return 0;
+  const Known* const known = Find(pid);
+  if (known == nullptr) return 0;
   const auto descent = descents_.find(pid);
   const bool ended = descent != descents_.end() && descent->second.ended;
-  return ended ? 0 : known->second.inode;
+  return ended ? 0 : known->inode;
 }
 
 // Whether it is selected or has an ancestor that is. What is found out of one
@@ -184,9 +212,9 @@ bool Selection::ComesFromSelected(pid_t pid) {
   way_.clear();
   bool result = false;
   while (true) {
-    const auto known = known_.find(pid);
+    const Known* const known = Find(pid);
     const auto descent = descents_.find(pid);
-    if (known == known_.end() || descent == descents_.end()) break;
+    if (known == nullptr || descent == descents_.end()) break;
     if (descent->second.from_selected) {
       result = *descent->second.from_selected;
       break;
@@ -194,7 +222,7 @@ bool Selection::ComesFromSelected(pid_t pid) {
     way_.push_back(&descent->second);
     // Until more is known: no way up can lead round in a circle.
     descent->second.from_selected = false;
-    if (known->second.verdict.selected) {
+    if (known->verdict.selected) {
       result = true;
       break;
     }
@@ -206,13 +234,13 @@ bool Selection::ComesFromSelected(pid_t pid) {
 
 void Selection::Choose() {
   chosen_.clear();
-  for (const auto& [pid, known] : known_) {
+  for (const Known& known : known_) {
     if (!known.verdict.kept) continue;
-    if (!known.verdict.selected &&
-        !(matcher_.criteria().collect_children && ComesFromSelected(pid))) {
+    if (!known.verdict.selected && !(matcher_.criteria().collect_children &&
+                                     ComesFromSelected(known.pid))) {
       continue;
     }
-    Chosen chosen{.pid = pid,
+    Chosen chosen{.pid = known.pid,
                   .inode = known.inode,
                   .may_have_changed = known.judged_now,
                   .at_rest_since_ns = std::nullopt,
@@ -223,8 +251,6 @@ void Selection::Choose() {
     }
     chosen_.push_back(chosen);
   }
-  std::sort(chosen_.begin(), chosen_.end(),
-            [](const Chosen& a, const Chosen& b) { return a.pid < b.pid; });
 }
 
 }  // namespace pycheck

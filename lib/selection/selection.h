@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -81,8 +82,8 @@ class Selection {
 
  private:
   struct Known {
+    pid_t pid = 0;
     uint64_t inode = 0;  // 0: not looked for
-    uint64_t listed_in_run = 0;
     int64_t first_seen_ns = 0;
     std::optional<int64_t> unseen_until_ns;
     int64_t judged_ns = 0;  // 0: never
@@ -106,30 +107,36 @@ class Selection {
   struct Due {
     int64_t since_ns;
     pid_t pid;
+    size_t place;  // in known_
     std::optional<int64_t> cpu_ns;
   };
 
   absl::Status ListProcesses(const Procfs& procfs);
   void Enlist(const Procfs& procfs);
+  void TakeUp(const ListedProcess& process, const Known* before);
+  void LookAt(const Procfs& procfs, size_t place);
   bool Stands(const Known& known, std::optional<int64_t> cpu_ns) const;
   void JudgeWaiting(const Procfs& procfs, const Deadline& deadline);
   absl::Status Judge(const Procfs& procfs, const Due& due);
   void UpdateDescents(const Procfs& procfs);
   void ReadDescent(const Procfs& procfs, pid_t pid);
+  const Known* Find(pid_t pid) const;
   uint64_t LivingInode(pid_t pid) const;
   bool ComesFromSelected(pid_t pid);
   void Choose();
 
   Matcher matcher_;
   std::optional<pid_t> named_;  // what the verdicts are of
-  absl::flat_hash_map<pid_t, Known> known_;
+  std::vector<Known> known_;    // by their pids, as procfs lists them
   absl::flat_hash_map<pid_t, Descent> descents_;
   uint64_t run_ = 0;
   int64_t now_ns_ = 0;
   std::optional<int64_t> last_listed_ns_;
   std::vector<ListedProcess> listed_;
   std::vector<Due> due_;
-  std::vector<Descent*> way_;  // kept for its memory alone
+  // Kept from run to run for their memory alone.
+  std::vector<Known> before_;
+  std::vector<Descent*> way_;
   std::vector<Chosen> chosen_;
   size_t waiting_ = 0;
   absl::Status obstacle_;
