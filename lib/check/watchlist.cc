@@ -27,8 +27,16 @@ bool Assign(T& place, const Value& value) {
   return true;
 }
 
-bool IsOpen(const Watched& watched) {
-  return watched.process && !watched.process->is_released();
+// Whether it is one of the `limit` that may be watched.
+bool HasPlace(const Watched& watched) {
+  switch (watched.state) {
+    case Watched::State::kWaiting:
+    case Watched::State::kReported:
+    case Watched::State::kFailed:
+      return watched.process.has_value();
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -70,10 +78,10 @@ void Watchlist::Enlist(const std::vector<Chosen>& chosen, int64_t now_ns) {
         [](const Chosen& each, pid_t pid) { return each.pid < pid; });
     return place == chosen.end() || place->pid != entry.first;
   });
-  open_ = 0;
+  placed_ = 0;
   for (auto& [pid, watched] : processes_) {
     watched.is_fresh = false;
-    if (IsOpen(watched)) ++open_;
+    if (HasPlace(watched)) ++placed_;
   }
   for (const Chosen& each : chosen) {
     const auto [entry, is_new] = processes_.try_emplace(each.pid);
@@ -89,7 +97,7 @@ void Watchlist::Enlist(const std::vector<Chosen>& chosen, int64_t now_ns) {
 // Whom to look at, the longest waiting first.
 void Watchlist::Queue(const std::vector<Chosen>& chosen) {
   queue_.clear();
-  int64_t room = limit_ - open_;
+  int64_t room = limit_ - placed_;
   for (const Chosen& each : chosen) {
     const Watched& watched = processes_.at(each.pid);
     switch (watched.state) {
@@ -115,7 +123,7 @@ void Watchlist::Queue(const std::vector<Chosen>& chosen) {
 void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
                       int64_t now_ns) {
   Watched& watched = processes_.at(chosen.pid);
-  if (IsOpen(watched)) --open_;
+  if (HasPlace(watched)) --placed_;
   absl::Status status;
   std::optional<uint64_t> known_start;
   if (watched.process) {
@@ -132,7 +140,8 @@ void Watchlist::Serve(const Sources& sources, const Chosen& chosen,
   watched.served_ns = now_ns;
   watched.has_changed = false;
   Settle(watched, std::move(status));
-  if (IsOpen(watched)) ++open_;
+  if (watched.process) watched.process->CloseSpareFiles();
+  if (HasPlace(watched)) ++placed_;
 }
 
 // `known_start` is when the process began that had this pid until now: one that
@@ -196,7 +205,7 @@ bool Watchlist::IsAtRest(const Chosen& chosen, const Watched& watched) const {
 
 absl::Status Watchlist::ReadAtRest(const Sources& sources, Watched& watched) {
   absl::StatusOr<std::optional<Reading>> reading =
-      watched.process->ReadAtRest(*watched.last);
+      watched.process->ReadAtRest(sources.procfs, *watched.last);
   if (!reading.ok()) return reading.status();
   if (!*reading) return Read(sources, watched);
   watched.gauges = ComputeGauges({&*watched.last, **reading});
@@ -226,7 +235,7 @@ void Watchlist::Settle(Watched& watched, absl::Status status) const {
     set_aside(Watched::State::kUnseen, watched.process->collector_status());
   } else if (IsLeftToTracer(watched)) {
     set_aside(Watched::State::kTraced, absl::OkStatus());
-  } else if (open_ >= limit_) {
+  } else if (placed_ >= limit_) {
     set_aside(Watched::State::kOverLimit, absl::OkStatus());
   } else {
     watched.state = Watched::State::kReported;

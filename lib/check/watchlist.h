@@ -104,7 +104,7 @@ class Watchlist {
   int64_t limit_;
   bool only_python_;  // leave out what may not be looked into
   absl::btree_map<pid_t, Watched> processes_;
-  int64_t open_ = 0;         // of them
+  int64_t placed_ = 0;       // of them, those that count for limit_
   std::vector<Turn> queue_;  // whom to look at, in this run
   int carried_ = 0;
   absl::flat_hash_map<uid_t, std::string> user_names_;

@@ -45,6 +45,8 @@ absl::StatusOr<std::optional<GcCounts>> Collector::TryRead(const Procfs& procfs,
                                                            uint64_t size_pages,
                                                            Binaries& binaries) {
   if (interpreter_) {
+    const absl::Status opened = OpenMemory(procfs, pid);
+    if (!opened.ok()) return opened;
     if (!interpreter_->has_counts()) return std::nullopt;
     if (interpreter_->version().empty() &&
         ++searches_for_version_ <= kMaxSearchesForVersion) {
@@ -86,13 +88,18 @@ bool Collector::IsSearchDue(uint64_t size_pages) {
   return ++readings_since_search_ >= std::min(wait, most);
 }
 
+absl::Status Collector::OpenMemory(const Procfs& procfs, pid_t pid) {
+  if (memory_) return absl::OkStatus();
+  absl::StatusOr<UniqueFd> mem = procfs.OpenFile(pid, "mem");
+  if (!mem.ok()) return mem.status();
+  memory_.emplace(*std::move(mem));
+  return absl::OkStatus();
+}
+
 absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
                              Binaries& binaries) {
-  if (!memory_) {
-    absl::StatusOr<UniqueFd> mem = procfs.OpenFile(pid, "mem");
-    if (!mem.ok()) return mem.status();
-    memory_.emplace(*std::move(mem));
-  }
+  const absl::Status opened = OpenMemory(procfs, pid);
+  if (!opened.ok()) return opened;
   const absl::StatusOr<UniqueFd> maps = procfs.OpenFile(pid, "maps");
   if (!maps.ok()) return maps.status();
   absl::StatusOr<std::vector<MappedImage>> images =

@@ -38,8 +38,11 @@ class Collector {
                                                uint64_t size_pages,
                                                Binaries& binaries);
 
-  // Closes the process's memory, and forgets what was found in it, until the
-  // next reading.
+  // Closes the process's memory until the next reading; the caller sees to it
+  // that it is the same process's then.
+  void Close() { memory_.reset(); }
+
+  // Forgets what was found in it too.
   void Release();
 
   // What the last reading came to.
@@ -60,6 +63,7 @@ class Collector {
                                                   uint64_t size_pages,
                                                   Binaries& binaries);
   bool IsSearchDue(uint64_t size_pages);
+  absl::Status OpenMemory(const Procfs& procfs, pid_t pid);
   absl::Status Find(const Procfs& procfs, pid_t pid, Binaries& binaries);
 
   absl::Status status_ =

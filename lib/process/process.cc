@@ -25,18 +25,12 @@ absl::StatusOr<Stat> ReadLivingStat(int fd, StatBuffer& buffer) {
   return stat;
 }
 
-// The Agent has more to do than this: a quarter of the descriptors that it may
-// have is left to the rest of it. The kernel gives the lowest number that is
-// free, so a number is how many there are.
-absl::Status CheckLeavesDescriptors(const UniqueFd& fd) {
+// The kernel gives the lowest number that is free, so a descriptor's number is
+// how many there are.
+bool LeavesRoomForOthers(const UniqueFd& fd) {
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-      static_cast<rlim_t>(fd.get()) < limit.rlim_cur - limit.rlim_cur / 4) {
-    return absl::OkStatus();
-  }
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the Agent has more than three quarters of the ",
-                   limit.rlim_cur, " files open that it may have"));
+  return getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+         static_cast<rlim_t>(fd.get()) < limit.rlim_cur - limit.rlim_cur / 4;
 }
 
 absl::Status AnotherProgram() {
@@ -86,8 +80,6 @@ absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
   if (!stat.ok()) return stat.status();
   absl::StatusOr<UniqueFd> statm = procfs.OpenFile(pid_, "statm");
   if (!statm.ok()) return statm.status();
-  const absl::Status leaves = CheckLeavesDescriptors(*statm);
-  if (!leaves.ok()) return leaves;
   // Read last: that the first descriptor still answers proves that both are
   // the same process's.
   StatBuffer buffer;
@@ -95,6 +87,7 @@ absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
   if (!parsed.ok()) return parsed.status();
   stat_ = *std::move(stat);
   statm_ = *std::move(statm);
+  may_hold_files_ = LeavesRoomForOthers(statm_);
   parsed->comm = {};  // it is a view into what ends here
   return parsed;
 }
@@ -115,9 +108,16 @@ void Process::Release() {
   collector_.Release();
 }
 
+void Process::CloseSpareFiles() {
+  if (may_hold_files_) return;
+  stat_ = UniqueFd();
+  statm_ = UniqueFd();
+  collector_.Close();
+}
+
 absl::StatusOr<Reading> Process::Read(const Sources& sources) {
   const Procfs& procfs = sources.procfs;
-  if (is_released()) {
+  if (is_closed()) {
     const absl::Status opened = Reopen(procfs);
     if (!opened.ok()) return opened;
   }
@@ -165,7 +165,11 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
 }
 
 absl::StatusOr<std::optional<Reading>> Process::ReadAtRest(
-    const Reading& last) const {
+    const Procfs& procfs, const Reading& last) {
+  if (is_closed()) {
+    const absl::Status opened = Reopen(procfs);
+    if (!opened.ok()) return opened;
+  }
   if (last.thread_count > 1) {
     StatBuffer buffer;
     const absl::StatusOr<Stat> stat = ReadLivingStat(stat_.get(), buffer);

@@ -32,14 +32,13 @@ struct Sources {
 
 // One process, with its files of /proc held open: a descriptor stays bound to
 // the process it was opened for, so nothing here ever answers for a later
-// process with the same pid. One that holds no Python keeps no files open. Not
-// thread-safe.
+// process with the same pid. Files that are closed are opened again when it is
+// read, and prove then that it still is the same. Not thread-safe.
 class Process {
  public:
   //   kNotFound           there is no such process, or only what is left of one
   //   kInvalidArgument    `pid` is the id of a thread and not of a process
-  //   kResourceExhausted  there are no descriptors left for it: a quarter of
-  //                       those that the Agent may have is not for processes
+  //   kResourceExhausted  there are no descriptors left at all
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 
   // Reads the process now.
@@ -54,18 +53,26 @@ class Process {
   // all else is as it was. Nothing where it has run all the same: its size or
   // the number of its threads is another. (Some kernels forget what a thread
   // has used that ends.) The errors of Read.
-  absl::StatusOr<std::optional<Reading>> ReadAtRest(const Reading& last) const;
+  absl::StatusOr<std::optional<Reading>> ReadAtRest(const Procfs& procfs,
+                                                    const Reading& last);
 
-  // Closes its files until it is read again.
+  // Closes its files until it is read again, and forgets where its collector
+  // is.
   void Release();
-  bool is_released() const { return !stat_.valid(); }
+
+  // Closes its files until it is read again where there is no room to hold them
+  // open: a quarter of the descriptors that the Agent may have is left to the
+  // rest of it. Forgets nothing.
+  void CloseSpareFiles();
+
+  bool is_closed() const { return !stat_.valid(); }
 
   // The process's name, as ReadProcessName gives it; kNotFound when it has
   // ended.
   absl::StatusOr<std::string> ReadName(const Procfs& procfs) const;
 
   // Whether it still is this process, and runs the same program: kNotFound
-  // where not. For one whose files are closed; opens them.
+  // where not. Opens its files.
   absl::Status Reopen(const Procfs& procfs);
 
   // As of the last reading.
@@ -95,6 +102,7 @@ class Process {
   uint64_t start_stack_ = 0;
   UniqueFd stat_;
   UniqueFd statm_;
+  bool may_hold_files_ = false;
   ThreadSwitches thread_switches_;
   Collector collector_;
   Origin origin_;

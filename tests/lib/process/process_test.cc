@@ -262,7 +262,7 @@ TEST_F(ProcessLifeTest, KeepsNoFilesOpenOfOneThatHoldsNoPython) {
   ASSERT_TRUE(process.ok()) << process.status();
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(absl::IsFailedPrecondition(process->Read(sources_).status()));
-    EXPECT_TRUE(process->is_released());
+    EXPECT_TRUE(process->is_closed());
     EXPECT_EQ(CountDescriptors(), before);
   }
 }
@@ -304,7 +304,7 @@ TEST_F(ProcessLifeTest, OneAtRestIsAsItWasButForItsMemory) {
   const uint64_t resident = last.resident_bytes;
   last.resident_bytes = 0;
   last.user_ticks += 7;
-  const auto reading = process->ReadAtRest(last);
+  const auto reading = process->ReadAtRest(procfs_, last);
   ASSERT_TRUE(reading.ok() && *reading) << reading.status();
   EXPECT_EQ((*reading)->resident_bytes, resident);
   EXPECT_EQ((*reading)->user_ticks, last.user_ticks);
@@ -323,35 +323,70 @@ TEST_F(ProcessLifeTest, OneWhoseSizeOrThreadsAreOthersHasNotRested) {
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
   const Reading last = *process->Read(sources_);
   ASSERT_EQ(last.thread_count, 2);
-  EXPECT_TRUE(*process->ReadAtRest(last));
+  EXPECT_TRUE(*process->ReadAtRest(procfs_, last));
   Reading other = last;
   ++other.size_pages;
-  EXPECT_FALSE(*process->ReadAtRest(other));
+  EXPECT_FALSE(*process->ReadAtRest(procfs_, other));
   other = last;
   ++other.thread_count;
-  EXPECT_FALSE(*process->ReadAtRest(other));
+  EXPECT_FALSE(*process->ReadAtRest(procfs_, other));
   python.Kill();
-  EXPECT_TRUE(absl::IsNotFound(process->ReadAtRest(last).status()));
+  EXPECT_TRUE(absl::IsNotFound(process->ReadAtRest(procfs_, last).status()));
+}
+
+// Of the descriptors, as many as leave no room for files to be held.
+std::vector<UniqueFd> TakeDescriptors(rlim_t limit) {
+  const rlimit descriptors = {.rlim_cur = limit, .rlim_max = limit};
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+  std::vector<UniqueFd> taken;
+  while (CountDescriptors() < limit - limit / 4) {
+    taken.emplace_back(dup(STDERR_FILENO));
+  }
+  return taken;
+}
+
+TEST_F(ProcessLifeTest, HoldsItsFilesWhereThereIsRoom) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  process->CloseSpareFiles();
+  EXPECT_FALSE(process->is_closed());
 }
 
 TEST_F(ProcessLifeTest, LeavesAQuarterOfTheDescriptorsToOthers) {
-  PythonProcess python(AnyPython().executable, kWaits);
+  PythonProcess python(AnyPython().executable, kKeepsItsCounts);
+  const std::vector<double> reported = Numbers(python.ReadLine());
+  AwaitRest(python.pid());
+  RunApart([&] {
+    const std::vector<UniqueFd> taken = TakeDescriptors(64);
+    const size_t before = CountDescriptors();
+    absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+    ASSERT_TRUE(process.ok()) << process.status();
+    for (int i = 0; i < 3; ++i) {
+      process->CloseSpareFiles();
+      EXPECT_EQ(CountDescriptors(), before);
+      const absl::StatusOr<Reading> reading = process->Read(sources_);
+      ASSERT_TRUE(reading.ok()) << reading.status();
+      EXPECT_THAT(*reading->gc_counts, ::testing::ElementsAreArray(reported));
+      process->CloseSpareFiles();
+      EXPECT_TRUE(*process->ReadAtRest(procfs_, *reading));
+    }
+  });
+}
+
+TEST_F(ProcessLifeTest, OneWhoseFilesWereClosedIsGoneWhenItExecutesOrEnds) {
+  PythonProcess python(AnyPython().executable, kExecutesItself,
+                       {AnyPython().executable, kWaits});
   python.ReadLine();
   RunApart([&] {
-    const rlimit limit = {.rlim_cur = 40, .rlim_max = 40};
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    std::vector<Process> opened;
-    absl::Status status;
-    while (status.ok()) {
-      absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
-      status = process.status();
-      if (process.ok()) opened.push_back(*std::move(process));
-    }
-    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-    EXPECT_EQ(status.message(),
-              "the Agent has more than three quarters of the 40 files open "
-              "that it may have");
-    EXPECT_LT(CountDescriptors(), 35U);
+    const std::vector<UniqueFd> taken = TakeDescriptors(64);
+    absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+    const Reading last = *process->Read(sources_);
+    process->CloseSpareFiles();
+    python.Ask("");
+    EXPECT_TRUE(absl::IsNotFound(process->Read(sources_).status()));
+    process->CloseSpareFiles();
+    EXPECT_TRUE(absl::IsNotFound(process->ReadAtRest(procfs_, last).status()));
   });
 }
 
