@@ -1,10 +1,12 @@
 #include "check/rtloader/rtloader_sink.h"
 
+#include <string_view>
+
 namespace pycheck {
 namespace {
 
 // Text that comes from a process or a file need not be UTF-8.
-PythonRef Text(const std::string& text) {
+PythonRef Text(std::string_view text) {
   return PythonRef(PyUnicode_DecodeUTF8(
       text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
@@ -55,7 +57,7 @@ PyObject* RtloaderSink::TagList(const TagSet& tags) {
   listed_ = nullptr;
   list_.reset(PyList_New(0));
   if (!list_) return nullptr;
-  for (const std::string& tag : tags.tags()) {
+  for (const std::string_view tag : tags.tags()) {
     const PythonRef text = Text(tag);
     if (!text || PyList_Append(list_.get(), text.get()) != 0) return nullptr;
   }

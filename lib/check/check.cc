@@ -93,7 +93,7 @@ Check::Check(Options options, Procfs procfs)
       procfs_(std::move(procfs)),
       tags_(InstanceTags(options_)),
       selection_(options_.criteria),
-      watchlist_(options_, tags_.tags()) {
+      watchlist_(options_, InstanceTags(options_)) {
   if (procfs_.has_own_pids()) {
     absl::StatusOr<Taskstats> taskstats = Taskstats::Open(procfs_);
     if (taskstats.ok()) taskstats_ = *std::move(taskstats);

@@ -164,6 +164,9 @@ absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
     if (*inode != chosen.inode) {
       return absl::AbortedError("it has to be judged first");
     }
+  } else {
+    const absl::Status leader = CheckIsProcess(sources.procfs, chosen.pid);
+    if (!leader.ok()) return leader;
   }
   if (process->start_ticks() != known_start &&
       WasBornSince(watched.unseen_until_ns, *process)) {

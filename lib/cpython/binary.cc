@@ -15,6 +15,7 @@ constexpr std::string_view kGeneration0 = "_PyGC_generation0";
 constexpr std::string_view kCurrentThread = "_PyThreadState_Current";
 constexpr std::string_view kCPython = "Py_InitializeEx";   // all
 constexpr std::string_view kPyPy = "pypy_execute_source";  // all of PyPy
+constexpr std::string_view kEnviron = "environ";
 
 absl::Status Malformed() {
   return absl::InvalidArgumentError("malformed symbols");
@@ -32,8 +33,8 @@ absl::StatusOr<std::optional<Symbol>> Lookup(const Memory& memory,
 
 // What has no _PyRuntime: PyPy, a CPython before 3.7, or no Python.
 absl::StatusOr<Binary> LookForOthers(const Memory& memory, const Image& image,
-                                     const ExportedSymbols& symbols) {
-  Binary binary;
+                                     const ExportedSymbols& symbols,
+                                     Binary binary) {
   const auto pypy = Lookup(memory, symbols, kPyPy);
   if (!pypy.ok()) return pypy.status();
   if (*pypy) {
@@ -64,10 +65,13 @@ absl::StatusOr<Binary> LookInto(const Memory& memory, const Image& image) {
       ExportedSymbols::Read(memory, image);
   if (!symbols.ok()) return symbols.status();
 
+  const auto environ = Lookup(memory, *symbols, kEnviron);
+  if (!environ.ok()) return environ.status();
+  if (*environ) binary.environ = (*environ)->address - image.base();
   const absl::StatusOr<Symbol> runtime = symbols->Find(memory, kRuntime);
   if (!runtime.ok()) {
     if (!absl::IsFailedPrecondition(runtime.status())) return runtime.status();
-    return LookForOthers(memory, image, *symbols);
+    return LookForOthers(memory, image, *symbols, std::move(binary));
   }
   binary.implementation = Implementation::kCPython;
   binary.runtime = {.offset = runtime->address - image.base(),

@@ -38,6 +38,9 @@ struct Binary {
   };
   std::optional<Before37> before37;
 
+  // The variable environ (environ(7)), counted from the image's base.
+  std::optional<uint64_t> environ;
+
   // PY_VERSION_HEX, which is exported from 3.11 on.
   std::optional<uint32_t> version_hex;
 

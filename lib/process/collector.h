@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -51,8 +52,9 @@ class Collector {
   // The process's memory, while it is held open; else null.
   const Memory* memory() const { return memory_ ? &*memory_ : nullptr; }
 
-  // The process's images, if the last reading had to look through them.
-  const std::vector<MappedImage>& images() const { return images_; }
+  // The process's images, if the last reading had to look through them; they
+  // are handed over, as there are many.
+  std::vector<MappedImage> TakeImages() { return std::exchange(images_, {}); }
 
   // The Python in the process, while it is known.
   const std::optional<Interpreter>& interpreter() const { return interpreter_; }

@@ -14,7 +14,6 @@
 #include "lib/base/budgeted_memory.h"
 #include "lib/base/file.h"
 #include "lib/elf/image.h"
-#include "lib/elf/symbols.h"
 
 namespace pycheck {
 namespace {
@@ -54,18 +53,22 @@ bool MayHaveEnviron(const MappedImage& image) {
 // Where the pointer is in an image; nothing where the image does not have it,
 // or it is not used.
 std::optional<uint64_t> FindEnvironIn(const Memory& memory,
-                                      const MappedImage& mapped) {
+                                      const MappedImage& mapped,
+                                      Binaries& binaries) {
   const absl::StatusOr<Image> image = Image::Read(memory, mapped.base);
   if (!image.ok()) return std::nullopt;
-  const absl::StatusOr<ExportedSymbols> symbols =
-      ExportedSymbols::Read(memory, *image);
-  if (!symbols.ok()) return std::nullopt;
-  const absl::StatusOr<Symbol> symbol = symbols->Find(memory, "environ");
-  if (!symbol.ok()) return std::nullopt;
-  const absl::StatusOr<uint64_t> pointer =
-      memory.Read<uint64_t>(symbol->address);
+  const Binary* binary = binaries.Find(mapped, *image);
+  if (binary == nullptr) {
+    absl::StatusOr<Binary> found = LookInto(memory, *image);
+    if (!found.ok()) return std::nullopt;
+    binaries.Add(mapped, *image, *std::move(found));
+    binary = binaries.Find(mapped, *image);
+  }
+  if (!binary->environ) return std::nullopt;
+  const uint64_t address = mapped.base + *binary->environ;
+  const absl::StatusOr<uint64_t> pointer = memory.Read<uint64_t>(address);
   if (!pointer.ok() || *pointer == 0) return std::nullopt;
-  return symbol->address;
+  return address;
 }
 
 // Reads a process's memory page by page, as strings lie side by side.
@@ -120,11 +123,14 @@ std::optional<std::string> ReadStill(const Memory& memory, uint64_t address,
 }  // namespace
 
 absl::StatusOr<uint64_t> FindEnviron(const Memory& memory,
-                                     absl::Span<const MappedImage> images) {
+                                     absl::Span<const MappedImage> images,
+                                     Binaries& binaries) {
   const BudgetedMemory budgeted(memory, kMaxReads, kMaxBytes);
   for (const MappedImage& image : images) {
     if (&image != &images.front() && !MayHaveEnviron(image)) continue;
-    if (const auto environ = FindEnvironIn(budgeted, image)) return *environ;
+    if (const auto environ = FindEnvironIn(budgeted, image, binaries)) {
+      return *environ;
+    }
   }
   return absl::FailedPreconditionError("it has no environment yet");
 }

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "lib/base/memory.h"
+#include "lib/cpython/binary.h"
 #include "lib/procfs/maps.h"
 #include "lib/procfs/procfs.h"
 
@@ -36,12 +37,13 @@ inline constexpr std::array<std::string_view, 7> kVariables = {
 
 // Where the C library of a process keeps the pointer to its environment
 // (environ(7)): in the program, if that uses the variable itself, else in the
-// library. In a bounded number of reads.
+// library. In a bounded number of reads, of which there are a few where
+// `binaries` knows the images; it learns.
 //   kFailedPrecondition  no image of the process exports it, or it leads
-//   nowhere
-//                        yet
+//                        nowhere yet
 absl::StatusOr<uint64_t> FindEnviron(const Memory& memory,
-                                     absl::Span<const MappedImage> images);
+                                     absl::Span<const MappedImage> images,
+                                     Binaries& binaries);
 
 // The variables with these names that the process has now, as `environ`, which
 // is what FindEnviron gave, leads to them: what the process itself has set is

@@ -7,11 +7,13 @@
 namespace pycheck {
 
 void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
-                    const Collector& collector) {
+                    const Memory* memory, absl::Span<const MappedImage> images,
+                    Binaries& binaries) {
   if (!is_settled()) {
     ++readings_;
     ++version_;
-    absl::StatusOr<Variables> variables = ReadVariables(procfs, pid, collector);
+    absl::StatusOr<Variables> variables =
+        ReadVariables(procfs, pid, memory, images, binaries);
     if (variables.ok()) environment_ = *std::move(variables);
     const absl::StatusOr<std::string> cgroups = ReadCgroups(procfs, pid);
     if (cgroups.ok()) container_id_ = FindContainerId(*cgroups).value_or("");
@@ -20,12 +22,12 @@ void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
 }
 
 // What it was started with is what is left where the memory says nothing.
-absl::StatusOr<Variables> Origin::ReadVariables(const Procfs& procfs, pid_t pid,
-                                                const Collector& collector) {
-  const Memory* const memory = collector.memory();
+absl::StatusOr<Variables> Origin::ReadVariables(
+    const Procfs& procfs, pid_t pid, const Memory* memory,
+    absl::Span<const MappedImage> images, Binaries& binaries) {
   if (memory != nullptr && !environ_) {
     const absl::StatusOr<uint64_t> found =
-        FindEnviron(*memory, collector.images());
+        FindEnviron(*memory, images, binaries);
     if (found.ok()) environ_ = *found;
   }
   if (memory != nullptr && environ_) {

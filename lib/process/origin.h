@@ -8,9 +8,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "lib/process/collector.h"
+#include "absl/types/span.h"
+#include "lib/base/memory.h"
+#include "lib/cpython/binary.h"
 #include "lib/process/environment.h"
 #include "lib/process/tracer.h"
+#include "lib/procfs/maps.h"
 #include "lib/procfs/procfs.h"
 
 namespace pycheck {
@@ -21,10 +24,11 @@ namespace pycheck {
 class Origin {
  public:
   // To be called at each reading of the process; costs nothing at most of them.
-  // `size_pages` is the size of its address space, and `collector` has just
-  // been read.
+  // `size_pages` is the size of its address space; `memory` is null where that
+  // is not open, and `images` is empty where they have not been looked at.
   void Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
-              const Collector& collector);
+              const Memory* memory, absl::Span<const MappedImage> images,
+              Binaries& binaries);
 
   // Whether all readings that look for more than a tracer have been made.
   bool is_settled() const { return readings_ == kReadings; }
@@ -47,7 +51,9 @@ class Origin {
   static constexpr int kReadings = 2;
 
   absl::StatusOr<Variables> ReadVariables(const Procfs& procfs, pid_t pid,
-                                          const Collector& collector);
+                                          const Memory* memory,
+                                          absl::Span<const MappedImage> images,
+                                          Binaries& binaries);
 
   int version_ = 0;
   int readings_ = 0;

@@ -49,18 +49,6 @@ absl::StatusOr<Statm> ReadStatm(int fd) {
   return statm;
 }
 
-// A thread has a directory in /proc as well, though none that is listed.
-absl::Status CheckIsThreadGroup(const Procfs& procfs, pid_t pid) {
-  const absl::StatusOr<std::string> status =
-      ReadFileStart(procfs.ProcessPath(pid, "status"), kStatusIds);
-  if (!status.ok()) return status.status();
-  const auto group = FindStatusField(*status, "Tgid");
-  if (!group || *group == absl::StrCat(pid)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(pid, " is not a process but a thread of the process ",
-                   *group, "; give that one"));
-}
-
 }  // namespace
 
 absl::StatusOr<Process> Process::Open(const Procfs& procfs, pid_t pid) {
@@ -69,8 +57,6 @@ absl::StatusOr<Process> Process::Open(const Procfs& procfs, pid_t pid) {
   if (!stat.ok()) return stat.status();
   process.start_ticks_ = stat->start_ticks;
   process.start_stack_ = stat->start_stack;
-  const absl::Status leader = CheckIsThreadGroup(procfs, pid);
-  if (!leader.ok()) return leader;
   return process;
 }
 
@@ -139,7 +125,8 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
     const absl::StatusOr<uid_t> user = ReadUser(procfs, pid_);
     if (user.ok()) reading.user = *user;
   }
-  origin_.Update(procfs, pid_, statm->size_pages, collector_);
+  origin_.Update(procfs, pid_, statm->size_pages, collector_.memory(),
+                 collector_.TakeImages(), sources.binaries);
 
   // The time and what is divided by it are read together.
   reading.boot_ns = BootNanoseconds();
@@ -170,15 +157,20 @@ absl::StatusOr<std::optional<Reading>> Process::ReadAtRest(
     const absl::Status opened = Reopen(procfs);
     if (!opened.ok()) return opened;
   }
-  if (last.thread_count > 1) {
-    StatBuffer buffer;
-    const absl::StatusOr<Stat> stat = ReadLivingStat(stat_.get(), buffer);
-    if (!stat.ok()) return stat.status();
-    if (stat->thread_count != last.thread_count) return std::nullopt;
+  int64_t thread_count = last.thread_count;
+  if (thread_count > 1) {
+    const absl::StatusOr<int64_t> threads = procfs.CountThreads(pid_);
+    if (!threads.ok()) return threads.status();
+    thread_count = *threads;
   }
+  // Read last: that its descriptor still answers proves that the pid was this
+  // process's.
   const absl::StatusOr<Statm> statm = ReadStatm(statm_.get());
   if (!statm.ok()) return statm.status();
-  if (statm->size_pages != last.size_pages) return std::nullopt;
+  if (thread_count != last.thread_count ||
+      statm->size_pages != last.size_pages) {
+    return std::nullopt;
+  }
   Reading reading = last;
   reading.resident_bytes = statm->resident_pages * PageSize();
   reading.boot_ns = BootNanoseconds();

@@ -37,7 +37,6 @@ struct Sources {
 class Process {
  public:
   //   kNotFound           there is no such process, or only what is left of one
-  //   kInvalidArgument    `pid` is the id of a thread and not of a process
   //   kResourceExhausted  there are no descriptors left at all
   static absl::StatusOr<Process> Open(const Procfs& procfs, pid_t pid);
 

@@ -161,6 +161,17 @@ absl::StatusOr<uint64_t> Procfs::ReadInode(pid_t pid) const {
   return directory.st_ino;
 }
 
+absl::StatusOr<int64_t> Procfs::CountThreads(pid_t pid) const {
+  std::array<char, 32> path;
+  absl::SNPrintF(path.data(), path.size(), "%d/task", pid);
+  struct stat directory;
+  if (fstatat(directory_->get(), path.data(), &directory, 0) != 0) {
+    return ErrnoStatus(errno, "cannot count threads");
+  }
+  constexpr int64_t kOwnLinks = 2;
+  return static_cast<int64_t>(directory.st_nlink) - kOwnLinks;
+}
+
 absl::Status ListIds(int fd, std::vector<pid_t>& ids) {
   ids.clear();
   return ForEachNumber(
@@ -203,6 +214,17 @@ absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid) {
   std::string_view first = FirstArgument(*arguments);
   first.remove_prefix(first.rfind('/') + 1);
   return absl::StartsWith(first, comm) ? std::string(first) : comm;
+}
+
+absl::Status CheckIsProcess(const Procfs& procfs, pid_t pid) {
+  const absl::StatusOr<std::string> status =
+      ReadFileStart(procfs.ProcessPath(pid, "status"), kStatusIds);
+  if (!status.ok()) return status.status();
+  const auto group = FindStatusField(*status, "Tgid");
+  if (!group || *group == absl::StrCat(pid)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(pid, " is not a process but a thread of the process ",
+                   *group, "; give that one"));
 }
 
 absl::StatusOr<uid_t> ReadUser(const Procfs& procfs, pid_t pid) {

@@ -46,6 +46,11 @@ class Procfs {
   // What ListProcesses gives as the inode of the process that has this pid now.
   absl::StatusOr<uint64_t> ReadInode(pid_t pid) const;
 
+  // How many threads the process that has this pid now has, by the links of its
+  // directory "task": the kernel keeps the number, where for stat it goes
+  // through the threads.
+  absl::StatusOr<int64_t> CountThreads(pid_t pid) const;
+
   // Whether its pids are those of the caller's own pid namespace, so that a
   // system call that takes a pid means the same process. Known to be so when
   // the caller's own entry names one namespace only; false when that cannot
@@ -94,6 +99,10 @@ inline constexpr size_t kMaxComm = 15;
 // the kernel cut that at 15 bytes, the base name of the first argument, if that
 // begins with it.
 absl::StatusOr<std::string> ReadProcessName(const Procfs& procfs, pid_t pid);
+
+// Whether `pid` is a process's. A thread has a directory in procfs as well,
+// though none that is listed: kInvalidArgument names its process.
+absl::Status CheckIsProcess(const Procfs& procfs, pid_t pid);
 
 // The user of the process: the real user id of its /proc/PID/status,
 // proc_pid_status(5). World-readable.

@@ -39,8 +39,7 @@ absl::StatusOr<Stat> ParseStat(std::string_view text) {
   stat.comm = text.substr(open + 1, close - open - 1);
 
   int field = kState;
-  for (std::string_view value :
-       absl::StrSplit(text.substr(close + 2), absl::ByAnyChar(" \n"))) {
+  for (std::string_view value : absl::StrSplit(text.substr(close + 2), ' ')) {
     bool ok = true;
     switch (field) {
       case kState:

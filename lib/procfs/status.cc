@@ -2,19 +2,20 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 
 namespace pycheck {
 
 std::optional<std::string_view> FindStatusField(std::string_view text,
                                                 std::string_view name) {
-  for (std::string_view line : absl::StrSplit(text, '\n')) {
-    if (line.size() > name.size() && line[name.size()] == ':' &&
-        absl::StartsWith(line, name)) {
-      return absl::StripAsciiWhitespace(line.substr(name.size() + 1));
-    }
+  for (size_t at = text.find(name); at != std::string_view::npos;
+       at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    const bool is_field = (at == 0 || text[at - 1] == '\n') &&
+                          end < text.size() && text[end] == ':';
+    if (!is_field) continue;
+    const std::string_view rest = text.substr(end + 1);
+    return absl::StripAsciiWhitespace(rest.substr(0, rest.find('\n')));
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -20,7 +21,7 @@ struct Traits {
   pid_t parent = 0;
   std::string user;
   std::string command;               // the process's name
-  std::string implementation;        // of the interpreter; empty while unknown
+  std::string_view implementation;   // of the interpreter; empty while unknown
   std::string version;               // of the interpreter; empty while unknown
   std::string tracer_version;        // empty while unknown
   std::string container_id;          // empty outside of a container
@@ -46,7 +47,7 @@ class Sums {
   };
   struct InOrder {
     bool operator()(const TagSet* a, const TagSet* b) const {
-      return a->tags() < b->tags();
+      return *a < *b;
     }
   };
 

@@ -19,7 +19,6 @@ std::optional<int64_t> ReadClock(const Procfs& procfs, pid_t pid) {
 }  // namespace
 
 absl::Status Selection::Update(const Procfs& procfs, const Deadline& deadline) {
-  ++run_;
   now_ns_ = BootNanoseconds();
   waiting_ = 0;
   obstacle_ = absl::OkStatus();
@@ -62,6 +61,7 @@ void Selection::Enlist(const Procfs& procfs) {
   denied_ = 0;
   std::swap(known_, before_);
   known_.clear();
+  known_.reserve(listed_.size());
   auto before = before_.cbegin();
   for (const ListedProcess& process : listed_) {
     before = std::find_if(before, before_.cend(), [&](const Known& each) {
@@ -94,6 +94,7 @@ void Selection::TakeUp(const ListedProcess& process, const Known* before) {
 void Selection::LookAt(const Procfs& procfs, size_t place) {
   Known& known = known_[place];
   known.judged_now = false;
+  known.first_judged_now = false;
   const std::optional<int64_t> cpu_ns = ReadClock(procfs, known.pid);
   known.rests = known.judged_ns != 0 && cpu_ns && cpu_ns == known.cpu_ns;
   if (Stands(known, cpu_ns)) {
@@ -118,6 +119,8 @@ bool Selection::Stands(const Known& known,
 }
 
 void Selection::JudgeWaiting(const Procfs& procfs, const Deadline& deadline) {
+  // There are many at the first run, and seldom again.
+  if (due_.empty()) due_.shrink_to_fit();
   std::sort(due_.begin(), due_.end(), [](const Due& a, const Due& b) {
     return std::tie(a.since_ns, a.pid) < std::tie(b.since_ns, b.pid);
   });
@@ -145,7 +148,7 @@ absl::Status Selection::Judge(const Procfs& procfs, const Due& due) {
   if (!verdict.ok() && !known.denied && !absl::IsNotFound(verdict.status())) {
     return verdict.status();
   }
-  if (known.judged_ns == 0) known.first_judged_in_run = run_;
+  known.first_judged_now = known.judged_ns == 0;
   known.verdict = verdict.value_or(Verdict());
   known.cpu_ns = due.cpu_ns;
   known.judged_ns = now_ns_;
@@ -241,12 +244,12 @@ void Selection::Choose() {
       continue;
     }
     Chosen chosen{.pid = known.pid,
-                  .inode = known.inode,
                   .may_have_changed = known.judged_now,
+                  .inode = known.inode,
                   .at_rest_since_ns = std::nullopt,
                   .unseen_until_ns = std::nullopt};
     if (known.rests) chosen.at_rest_since_ns = known.judged_ns;
-    if (known.first_judged_in_run == run_) {
+    if (known.first_judged_now) {
       chosen.unseen_until_ns = known.unseen_until_ns;
     }
     chosen_.push_back(chosen);

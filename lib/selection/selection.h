@@ -22,12 +22,12 @@ namespace pycheck {
 // A process that the criteria choose.
 struct Chosen {
   pid_t pid;
-  // As Procfs::ListProcesses gives it, of the process that was judged; 0 where
-  // the pid was given and not looked for.
-  uint64_t inode;
   // Whether it may be otherwise than at the last run: another program, or what
   // it says of itself.
   bool may_have_changed;
+  // As Procfs::ListProcesses gives it, of the process that was judged; 0 where
+  // the pid was given and not looked for.
+  uint64_t inode;
   // Since when it has not run, in nanoseconds since boot, where its clock says
   // that it has not: all that it does by itself is as it was then. (What it did
   // within the last tick of the kernel's, on its first time on a processor
@@ -86,12 +86,12 @@ class Selection {
     uint64_t inode = 0;  // 0: not looked for
     int64_t first_seen_ns = 0;
     std::optional<int64_t> unseen_until_ns;
-    int64_t judged_ns = 0;  // 0: never
-    uint64_t first_judged_in_run = 0;
+    int64_t judged_ns = 0;          // 0: never
     std::optional<int64_t> cpu_ns;  // its CPU clock, before it was judged
     Verdict verdict;
-    bool judged_now = false;  // in this run
-    bool rests = false;       // its clock stands since it was judged
+    bool judged_now = false;        // in this run
+    bool first_judged_now = false;  // the same, and never before
+    bool rests = false;             // its clock stands since it was judged
     bool denied = false;
   };
 
@@ -129,7 +129,6 @@ class Selection {
   std::optional<pid_t> named_;  // what the verdicts are of
   std::vector<Known> known_;    // by their pids, as procfs lists them
   absl::flat_hash_map<pid_t, Descent> descents_;
-  uint64_t run_ = 0;
   int64_t now_ns_ = 0;
   std::optional<int64_t> last_listed_ns_;
   std::vector<ListedProcess> listed_;

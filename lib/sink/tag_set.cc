@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <set>
 
 #include "lib/base/utf8.h"
 #include "utf8proc.h"
@@ -82,15 +83,17 @@ std::string_view TagKey(std::string_view tag) {
 }
 
 TagSet::TagSet(const std::vector<std::string>& tags) {
-  tags_.reserve(tags.size());
-  for (const std::string& tag : tags) {
-    std::string normal = NormalizeTag(tag);
-    if (!normal.empty()) tags_.push_back(std::move(normal));
+  std::set<std::string> normal;
+  for (const std::string& tag : tags) normal.insert(NormalizeTag(tag));
+  normal.erase("");
+  size_t size = 0;
+  for (const std::string& tag : normal) size += tag.size() + 1;
+  text_.reserve(size);
+  pointers_.reserve(normal.size() + 1);
+  for (const std::string& tag : normal) {
+    pointers_.push_back(text_.data() + text_.size());
+    text_.insert(text_.end(), tag.c_str(), tag.c_str() + tag.size() + 1);
   }
-  std::sort(tags_.begin(), tags_.end());
-  tags_.erase(std::unique(tags_.begin(), tags_.end()), tags_.end());
-  pointers_.reserve(tags_.size() + 1);
-  for (std::string& tag : tags_) pointers_.push_back(tag.data());
   pointers_.push_back(nullptr);
 }
 

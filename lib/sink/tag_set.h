@@ -30,14 +30,25 @@ class TagSet {
   TagSet& operator=(const TagSet&) = delete;
   ~TagSet() = default;
 
-  const std::vector<std::string>& tags() const { return tags_; }
+  // Views that hold as long as the pointers do.
+  std::vector<std::string_view> tags() const {
+    return {pointers_.begin(), pointers_.end() - 1};
+  }
+
+  // In the order of their tags.
+  friend bool operator<(const TagSet& a, const TagSet& b) {
+    return a.text() < b.text();
+  }
 
   // The tags as C strings behind one another, with a null pointer at the end.
   // The type is that of the native loader's interface, which only reads them.
   char** c_strings() const { return const_cast<char**>(pointers_.data()); }
 
  private:
-  std::vector<std::string> tags_;
+  std::string_view text() const { return {text_.data(), text_.size()}; }
+
+  // A NUL behind each tag. (No string: where that is short, it moves.)
+  std::vector<char> text_;
   std::vector<char*> pointers_;
 };
 

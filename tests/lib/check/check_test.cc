@@ -637,12 +637,12 @@ TEST(Check, NoticesAPythonInALaterRunThanItCame) {
   Watchlist watchlist(options, {});
   const auto update = [&](bool changed, absl::Duration time) {
     watchlist.Update({{.pid = child.pid(),
-                       .inode = 0,
                        .may_have_changed = changed,
+                       .inode = 0,
                        .unseen_until_ns = std::nullopt},
                       {.pid = getpid(),
-                       .inode = 0,
                        .may_have_changed = true,
+                       .inode = 0,
                        .unseen_until_ns = std::nullopt}},
                      sources, Deadline(time));
     return watchlist.processes().at(child.pid()).state;

@@ -37,7 +37,9 @@ std::vector<MappedImage> ImagesOf(pid_t pid) {
 
 absl::StatusOr<Variables> EnvironmentOf(pid_t pid) {
   const ProcessMemory memory = MemoryOf(pid);
-  const absl::StatusOr<uint64_t> environ = FindEnviron(memory, ImagesOf(pid));
+  Binaries binaries;
+  const absl::StatusOr<uint64_t> environ =
+      FindEnviron(memory, ImagesOf(pid), binaries);
   if (!environ.ok()) return environ.status();
   return ReadEnvironment(memory, *environ, kNames);
 }
@@ -168,10 +170,12 @@ TEST(Environment, SaysThatAProcessHasEnded) {
   python.ReadLine();
   const ProcessMemory memory = MemoryOf(python.pid());
   const std::vector<MappedImage> images = ImagesOf(python.pid());
-  const absl::StatusOr<uint64_t> environ = FindEnviron(memory, images);
+  Binaries binaries;
+  const absl::StatusOr<uint64_t> environ =
+      FindEnviron(memory, images, binaries);
   ASSERT_THAT(environ, IsOk());
   python.Kill();
-  EXPECT_FALSE(FindEnviron(memory, images).ok());
+  EXPECT_FALSE(FindEnviron(memory, images, binaries).ok());
   EXPECT_FALSE(ReadEnvironment(memory, *environ, kNames).ok());
 }
 

@@ -7,9 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -103,6 +106,45 @@ TEST(IsOfContainer, IsFalseOfTheHostsProcfsSeenFromWithinOne) {
     ASSERT_EQ(unshare(CLONE_NEWPID), 0);
     RunApart([] { EXPECT_FALSE(OwnProcfs().is_of_container()); });
   });
+}
+
+TEST(Procfs, ListsProcessesByTheirPids) {
+  std::vector<ListedProcess> processes;
+  ASSERT_THAT(OwnProcfs().ListProcesses(processes), IsOk());
+  std::vector<pid_t> pids;
+  for (const ListedProcess& each : processes) pids.push_back(each.pid);
+  EXPECT_THAT(pids, Contains(getpid()));
+  EXPECT_TRUE(std::is_sorted(pids.begin(), pids.end()));
+}
+
+TEST(Procfs, CountsThreads) {
+  const ChildProcess child([](const Channel& channel) {
+    std::thread first([] { pause(); });
+    std::thread second([] { pause(); });
+    TellAndWait(channel);
+    _exit(0);
+  });
+  EXPECT_THAT(OwnProcfs().CountThreads(child.pid()), IsOkAndHolds(3));
+  child.Kill();
+  EXPECT_THAT(OwnProcfs().CountThreads(1 << 30),
+              HasCode(StatusCode::kNotFound));
+}
+
+TEST(CheckIsProcess, NamesTheProcessOfAThread) {
+  std::atomic<pid_t> id = 0;
+  std::thread thread([&] {
+    id = gettid();
+    id.notify_one();
+    while (id != 0) usleep(1000);
+  });
+  id.wait(0);
+  EXPECT_THAT(
+      CheckIsProcess(OwnProcfs(), id),
+      StatusIs(StatusCode::kInvalidArgument,
+               HasSubstr(absl::StrCat("a thread of the process ", getpid()))));
+  EXPECT_THAT(CheckIsProcess(OwnProcfs(), getpid()), IsOk());
+  id = 0;
+  thread.join();
 }
 
 // What is listed as the inode of a process; nothing where it is not listed.
