@@ -1,13 +1,19 @@
-// One run of the check over one process at rest, beside the bare reads of the
-// same data from descriptors that are held open.
+// Runs of the check: over one process, beside the bare reads of the same data
+// from descriptors that are held open; over processes that are large in one way
+// or another; and over crowds.
 
 #include <benchmark/benchmark.h>
+#include <malloc.h>
+#include <sys/resource.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "benchmarks/check/null_sink.h"
 #include "lib/base/file.h"
 #include "lib/check/check.h"
 #include "lib/config/document.h"
@@ -15,43 +21,46 @@
 #include "lib/procfs/maps.h"
 #include "lib/procfs/mem.h"
 #include "lib/procfs/taskstats.h"
+#include "tests/testing/child_process.h"
 #include "tests/testing/python_process.h"
 
 namespace pycheck {
 namespace {
 
-class NullSink : public MetricSink {
- public:
-  void Gauge(const char* /*name*/, double value,
-             const TagSet& /*tags*/) override {
-    benchmark::DoNotOptimize(value);
-  }
-  void ServiceCheck(const char* /*name*/, ServiceStatus /*status*/,
-                    const TagSet& /*tags*/,
-                    const std::string& /*message*/) override {}
-  void Warn(const std::string& /*message*/) override {}
-};
+// With its parent as a tag a process is read as one that has run, in each run.
+constexpr char kAsAtWork[] = ", tag_by: [ppid]";
 
-void RunCheck(benchmark::State& state, const char* option) {
-  PythonProcess python(AnyPython().executable, kWaits);
-  python.ReadLine();
-  const absl::StatusOr<Options> options = ParseOptions(
-      nullptr,
-      *ParseYaml(absl::StrCat("{name: app, pid: ", python.pid(), option, "}")));
-  absl::StatusOr<Check> check = Check::Create(*options, "/proc");
-  NullSink sink;
-  for (auto _ : state) {
-    if (!check->Collect().ok()) state.SkipWithError("the process has gone");
-    check->Report(sink, /*tagger=*/nullptr);
-  }
+Check MakeCheck(const std::string& options) {
+  const absl::StatusOr<Options> parsed =
+      ParseOptions(nullptr, *ParseYaml(absl::StrCat("{name: app, ", options)));
+  return *Check::Create(*parsed, "/proc");
 }
 
-void CheckRunAtRest(benchmark::State& state) { RunCheck(state, ""); }
+void Run(benchmark::State& state, Check& check, NullSink& sink) {
+  if (!check.Collect().ok()) state.SkipWithError("the process has gone");
+  check.Report(sink, /*tagger=*/nullptr);
+}
+
+void RunOver(benchmark::State& state, const PythonProcess& python,
+             const std::string& options) {
+  AwaitRest(python.pid());
+  Check check = MakeCheck(absl::StrCat("pid: ", python.pid(), options, "}"));
+  NullSink sink;
+  for (int first = 0; first < 3; ++first) Run(state, check, sink);
+  for (auto _ : state) Run(state, check, sink);
+}
+
+void RunOverWaiting(benchmark::State& state, const std::string& options) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  RunOver(state, python, options);
+}
+
+void CheckRunAtRest(benchmark::State& state) { RunOverWaiting(state, ""); }
 BENCHMARK(CheckRunAtRest);
 
-// As of a process that has run: with its parent as a tag it is always read.
 void CheckRunAtWork(benchmark::State& state) {
-  RunCheck(state, ", tag_by: [ppid]");
+  RunOverWaiting(state, kAsAtWork);
 }
 BENCHMARK(CheckRunAtWork);
 
@@ -86,6 +95,117 @@ void BareReads(benchmark::State& state) {
   }
 }
 BENCHMARK(BareReads);
+
+// Each makes itself as large as its argument says, tells, and waits.
+void RunOverLarge(benchmark::State& state, const std::string& script) {
+  PythonProcess python(AnyPython().executable, script,
+                       {absl::StrCat(state.range(0))});
+  if (python.ReadLine() != "up") {
+    state.SkipWithError("the process cannot become so large");
+    return;
+  }
+  RunOver(state, python, "");
+}
+
+constexpr char kTellsAndWaits[] =
+    "print('up', flush=True)\n"
+    "sys.stdin.readline()\n";
+
+void AtRestByThreads(benchmark::State& state) {
+  RunOverLarge(state, absl::StrCat("import sys, threading\n"
+                                   "lock = threading.Lock()\n"
+                                   "lock.acquire()\n"
+                                   "threading.stack_size(65536)\n"
+                                   "for _ in range(int(sys.argv[1]) - 1):\n"
+                                   "  threading.Thread(target=lock.acquire,\n"
+                                   "                   daemon=True).start()\n",
+                                   kTellsAndWaits));
+}
+BENCHMARK(AtRestByThreads)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+
+// Neighbours with other rights do not become one mapping.
+void AtRestByMappings(benchmark::State& state) {
+  RunOverLarge(state,
+               absl::StrCat("import mmap, sys\n"
+                            "maps = [mmap.mmap(-1, 4096, mmap.MAP_PRIVATE,\n"
+                            "                  mmap.PROT_READ | i % 2 * 2)\n"
+                            "        for i in range(int(sys.argv[1]))]\n",
+                            kTellsAndWaits));
+}
+BENCHMARK(AtRestByMappings)->Arg(100)->Arg(1000)->Arg(60000);
+
+void AtRestByHeapMegabytes(benchmark::State& state) {
+  RunOverLarge(state, absl::StrCat("import sys\n"
+                                   "heap = bytearray(int(sys.argv[1]) << 20)\n"
+                                   "for i in range(0, len(heap), 4096):\n"
+                                   "  heap[i] = 1\n",
+                                   kTellsAndWaits));
+}
+BENCHMARK(AtRestByHeapMegabytes)->Arg(10)->Arg(100)->Arg(1000)->Arg(4096);
+
+// Pythons that wait, all with one word in their command lines. They end with
+// their standard input.
+class Crowd {
+ public:
+  explicit Crowd(int64_t size)
+      : word_(absl::StrCat("crowd-", getpid(), "-", ++crowds_, "-")),
+        first_(AnyPython().executable,
+               "import os, sys\n"
+               "for _ in range(int(sys.argv[2]) - 1):\n"
+               "  if os.fork() == 0: break\n"
+               "else: os.write(1, b'up\\n')\n"
+               "os.read(0, 1)\n",
+               {word_, absl::StrCat(size)}) {
+    first_.ReadLine();
+    AwaitRest(first_.pid());
+  }
+
+  const std::string& word() const { return word_; }
+
+ private:
+  // Those of the one before may be ending yet.
+  static inline int crowds_ = 0;
+
+  std::string word_;
+  PythonProcess first_;
+};
+
+void RunOverCrowd(benchmark::State& state, const std::string& more_options) {
+  const Crowd crowd(state.range(0));
+  const size_t before = mallinfo2().uordblks;
+  auto check = std::make_unique<Check>(MakeCheck(
+      absl::StrCat("exact_match: false, search_string: ['", crowd.word(),
+                   "'], time_budget: 60", more_options, "}")));
+  NullSink sink;
+  for (int first = 0; first < 3; ++first) Run(state, *check, sink);
+  const size_t after = mallinfo2().uordblks;
+  sink.Forget();
+  for (auto _ : state) Run(state, *check, sink);
+  const auto processes = static_cast<double>(state.range(0));
+  if (sink.resident_sizes() != state.iterations() * state.range(0)) {
+    state.SkipWithError("a process was left out");
+  }
+  state.counters["processes"] = processes;
+  state.counters["bytes_per_process"] =
+      static_cast<double>(after - before) / processes;
+}
+
+void CrowdAtRest(benchmark::State& state) { RunOverCrowd(state, ""); }
+BENCHMARK(CrowdAtRest)->Arg(10)->Arg(100)->Arg(1000)->Arg(3000);
+
+void CrowdAtWork(benchmark::State& state) { RunOverCrowd(state, kAsAtWork); }
+BENCHMARK(CrowdAtWork)->Arg(10)->Arg(100)->Arg(1000)->Arg(3000);
+
+// With fewer descriptors than it takes to hold the processes' files open.
+void CrowdWith1024Descriptors(benchmark::State& state) {
+  rlimit all;
+  getrlimit(RLIMIT_NOFILE, &all);
+  const rlimit few = {.rlim_cur = 1024, .rlim_max = all.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  RunOverCrowd(state, "");
+  setrlimit(RLIMIT_NOFILE, &all);
+}
+BENCHMARK(CrowdWith1024Descriptors)->Arg(3000);
 
 }  // namespace
 }  // namespace pycheck

@@ -1,0 +1,45 @@
+// The first reading of a process: of a file that is known from another process,
+// and of a new one.
+
+#include <benchmark/benchmark.h>
+
+#include "lib/process/process.h"
+#include "lib/procfs/procfs.h"
+#include "tests/testing/python_process.h"
+
+namespace pycheck {
+namespace {
+
+void Attach(benchmark::State& state, const Procfs& procfs, pid_t pid,
+            Binaries& binaries) {
+  absl::StatusOr<Process> process = Process::Open(procfs, pid);
+  const absl::StatusOr<Reading> reading = process->Read({.procfs = procfs,
+                                                         .taskstats = nullptr,
+                                                         .binaries = binaries,
+                                                         .user = false});
+  if (!reading.ok() || !reading->gc_counts) state.SkipWithError("not read");
+}
+
+void AttachToKnown(benchmark::State& state) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const Procfs procfs = *Procfs::Open("/proc");
+  Binaries binaries;
+  Attach(state, procfs, python.pid(), binaries);
+  for (auto _ : state) Attach(state, procfs, python.pid(), binaries);
+}
+BENCHMARK(AttachToKnown);
+
+void AttachToNew(benchmark::State& state) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const Procfs procfs = *Procfs::Open("/proc");
+  for (auto _ : state) {
+    Binaries binaries;
+    Attach(state, procfs, python.pid(), binaries);
+  }
+}
+BENCHMARK(AttachToNew);
+
+}  // namespace
+}  // namespace pycheck
