@@ -351,7 +351,8 @@ void Check::ReportSums(MetricSink& sink) const {
 
 void Check::ReportUp(MetricSink& sink) const {
   if (!failure_.ok()) {
-    // A pid file that is not there is what a program that ended leaves.
+    // A pid file that is not there is what a program that ended leaves; and a
+    // user that does not exist has no processes.
     sink.ServiceCheck(kUp,
                       absl::IsNotFound(failure_) ? ServiceStatus::kCritical
                                                  : ServiceStatus::kUnknown,

@@ -26,8 +26,8 @@ class Collector {
  public:
   // The collector's counts now; nothing where the interpreter keeps none.
   // `size_pages` is the size of the address space: while it stays the same
-  // nothing is loaded, and a process without Python costs nothing here. Errors,
-  // which status() keeps:
+  // nothing is loaded, and a process without Python costs nothing at most of
+  // its readings. Errors, which status() keeps:
   //   kNotFound            the address space that was known has gone: the
   //                        process ended or has executed another program
   //   kPermissionDenied    its memory may not be read

@@ -46,9 +46,7 @@ class Sums {
     Gauges gauges;
   };
   struct InOrder {
-    bool operator()(const TagSet* a, const TagSet* b) const {
-      return *a < *b;
-    }
+    bool operator()(const TagSet* a, const TagSet* b) const { return *a < *b; }
   };
 
   void Add(const TagSet& tags, const Gauges& gauges);

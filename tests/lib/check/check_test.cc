@@ -279,6 +279,41 @@ TEST(Check, LeavesOutAThreadGivenForAProcessAndNamesTheProcess) {
   }
 }
 
+// A Python and its children, which are as many as its second argument says.
+constexpr char kForks[] = R"(
+import os, sys
+for _ in range(int(sys.argv[2])):
+    if os.fork() == 0:
+        os.read(0, 1)
+        os._exit(0)
+os.write(1, b'\n')
+os.read(0, 1)
+)";
+
+TEST(Check, LosesNothingWhereThereAreFewerDescriptorsThanProcesses) {
+  constexpr size_t kChildren = 40;
+  const std::string word = UniqueWord();
+  PythonProcess python(AnyPython().executable, kForks,
+                       {word, absl::StrCat(kChildren)});
+  python.ReadLine();
+  RunApart([&] {
+    const size_t before = CountDescriptors();
+    const rlimit few = {.rlim_cur = before + kChildren,
+                        .rlim_max = before + kChildren};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    Check check = MakeCheck(absl::StrCat("{name: app, search_string: ['", word,
+                                         "'], exact_match: false}"));
+    for (const size_t gauges : {5, 10, 10}) {
+      const RecordingSink sink = RunOnce(check);
+      EXPECT_THAT(sink.warnings, IsEmpty());
+      EXPECT_THAT(sink.gauges, SizeIs(kChildren + 1));
+      EXPECT_THAT(sink.gauges.at(Series(python.pid())), SizeIs(gauges));
+      // But for the files of the one that was the last to have room.
+      EXPECT_LE(CountDescriptors(), few.rlim_cur * 3 / 4 + 3);
+    }
+  });
+}
+
 // Out of descriptors, what is watched stays watched, and the reason is said.
 TEST(Check, SaysThatDescriptorsRanOut) {
   const std::string word = UniqueWord();
