@@ -73,7 +73,7 @@ def main(function: Callable[[], Mapping[str, Optional[float]]]) -> None:
         figures = function()
     except KeyboardInterrupt:
         fail("interrupted")
-    print(json.dumps({name: round(value, 4) for name, value in figures.items()
+    print(json.dumps({name: float(f"{value:.4g}") for name, value in figures.items()
                       if value is not None}))
 
 

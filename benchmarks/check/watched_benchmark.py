@@ -1,9 +1,10 @@
 """What a watched process loses by being watched: its CPU time for the same work, with and without.
 
-One Python works; the check reads it ten times a second, from another processor where there is one,
-or does not. Windows with and without alternate, as in ABBA, and each four of them are a pair that
-is compared. A processor's counter of instructions counts the process's own where there is one.
-Last, the process's state is looked at all the while it is being read.
+One Python works; the check reads it, from another processor where there is one, or does not. Ten
+runs a second are too few to be seen, so it runs without a pause, and what that costs the process is
+divided by how often it ran. Windows with and without alternate, as in ABBA, and each four of them
+are a pair that is compared. A processor's counter of instructions counts the process's own where
+there is one. Last, the process's state is looked at all the while it is being read.
 """
 
 import ctypes
@@ -15,11 +16,11 @@ import struct
 import sys
 import threading
 import time
-from typing import Any, Optional
+from typing import Callable, NamedTuple, Optional
 
 import measure
 
-HZ = 10
+HZ = 10  # how often the check is to run
 PAIRS_AT_LEAST = 5
 
 # Does as many units of work as it is told, each with garbage that only the collector frees, and
@@ -84,6 +85,7 @@ class Worker:
         self.pid = child.pid
         self.instructions = Instructions(child.pid)
         self.units = 1
+        self.runs_per_second = 0.0  # of the check, in the last window
 
     def calibrate(self, seconds: float) -> None:
         """Has a window be about so long."""
@@ -92,28 +94,39 @@ class Worker:
         used = self.window(lambda: None)["cpu"] / 1e9
         self.units = max(1, round(self.units * seconds / used))
 
-    def window(self, at_each_tick: Any) -> dict[str, float]:
-        """Has it work, and calls something ten times a second meanwhile; what the work took."""
+    def window(self, check: Optional[Callable[[], None]]) -> dict[str, float]:
+        """What a window of work took, in which the check runs all the while or not at all."""
         before = self.instructions.read() if self.instructions.is_there else 0
+        begin, runs = time.monotonic(), 0
         self._child.tell(b"%d\n" % self.units)
-        next_tick = time.monotonic()
-        while True:
-            at_each_tick()
-            next_tick += 1 / HZ
-            if select.select([self._child], [], [], max(0, next_tick - time.monotonic()))[0]:
-                break
+        while check and not select.select([self._child], [], [], 0)[0]:
+            check()
+            runs += 1
         took = {"cpu": float(self._child.hear(64))}
         if self.instructions.is_there:
             took["instructions"] = float(self.instructions.read() - before)
+        self.runs_per_second = runs / (time.monotonic() - begin)
         return took
 
 
-def difference_percent(worker: Worker, check: Any) -> dict[str, float]:
-    """How much more the windows with the check took than those without, of four."""
-    took = [worker.window(at_each_tick) for at_each_tick in (
-        lambda: None, check, check, lambda: None)]
-    return {kind: 100 * ((took[1][kind] + took[2][kind]) / (took[0][kind] + took[3][kind]) - 1)
-            for kind in took[0]}
+class Difference(NamedTuple):
+    """How much more the windows with the check took than those without."""
+
+    percent: dict[str, float]
+    runs_per_second: float
+
+
+def compare(worker: Worker, check: Callable[[], None]) -> Difference:
+    """Of four windows."""
+    without = [worker.window(None)]
+    with_check = [worker.window(check)]
+    runs_per_second = worker.runs_per_second
+    with_check.append(worker.window(check))
+    without.append(worker.window(None))
+    return Difference(
+        {kind: 100 * (sum(each[kind] for each in with_check)
+                      / sum(each[kind] for each in without) - 1) for kind in without[0]},
+        runs_per_second)
 
 
 def summarise(differences: list[float]) -> tuple[float, float, float]:
@@ -125,18 +138,21 @@ def summarise(differences: list[float]) -> tuple[float, float, float]:
             medians[round(0.975 * len(medians)) - 1])
 
 
-def measure_differences(worker: Worker, check: Any, seconds: float) -> dict[str, float]:
-    """As many comparisons as there is time for."""
-    pairs: list[dict[str, float]] = []
+def measure_differences(worker: Worker, check: Callable[[], None],
+                        seconds: float) -> dict[str, float]:
+    """As many comparisons as there is time for, and what they come to at ten runs a second."""
+    pairs: list[Difference] = []
     deadline = time.monotonic() + seconds
     while len(pairs) < PAIRS_AT_LEAST or time.monotonic() < deadline:
-        pairs.append(difference_percent(worker, check))
-    figures: dict[str, float] = {"pairs": len(pairs)}
-    for kind in pairs[0]:
-        median, least, greatest = summarise([pair[kind] for pair in pairs])
-        figures |= {f"{kind}_difference_percent": median,
-                    f"{kind}_difference_ci95_low_percent": least,
-                    f"{kind}_difference_ci95_high_percent": greatest}
+        pairs.append(compare(worker, check))
+    rate = statistics.median(pair.runs_per_second for pair in pairs)
+    figures: dict[str, float] = {"pairs": len(pairs), "runs_per_second": rate}
+    for kind in pairs[0].percent:
+        median, least, greatest = summarise([pair.percent[kind] for pair in pairs])
+        figures |= {f"{kind}_without_a_pause_percent": median,
+                    f"{kind}_difference_percent": median * HZ / rate,
+                    f"{kind}_difference_ci95_low_percent": least * HZ / rate,
+                    f"{kind}_difference_ci95_high_percent": greatest * HZ / rate}
     return figures
 
 
@@ -147,7 +163,7 @@ def read_state(pid: int) -> tuple[str, int]:
     return fields["State"].split()[0], int(fields["TracerPid"])
 
 
-def observe(worker: Worker, check: Any, seconds: float) -> dict[str, float]:
+def observe(worker: Worker, check: Callable[[], None], seconds: float) -> dict[str, float]:
     """Looks at the process's state all the while the check reads it, one run after another."""
     figures = {"state_samples": 0, "state_samples_stopped": 0, "state_samples_traced": 0,
                "state_runs": 0}
@@ -171,7 +187,7 @@ def observe(worker: Worker, check: Any, seconds: float) -> dict[str, float]:
     try:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            worker.window(lambda: None)
+            worker.window(None)
     finally:
         ended.set()
         for thread in threads:
@@ -201,7 +217,8 @@ def benchmark() -> dict[str, float]:
             os.sched_setaffinity(child.pid, {processor})
         child.hear(64)
         worker = Worker(child)
-        instance = {"name": "bench", "pid": child.pid}
+        # With its parent as a tag all of it is read in each run, as ten times a second.
+        instance = {"name": "bench", "pid": child.pid, "tag_by": ["ppid"]}
         used_ns: list[float] = []
 
         def check() -> None:

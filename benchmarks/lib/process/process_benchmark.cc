@@ -2,6 +2,12 @@
 // and of a new one.
 
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <vector>
 
 #include "lib/process/process.h"
 #include "lib/procfs/procfs.h"
@@ -40,6 +46,29 @@ void AttachToNew(benchmark::State& state) {
   }
 }
 BENCHMARK(AttachToNew);
+
+// What no way round it is: the files opened, read once, and closed again.
+void BareAttach(benchmark::State& state) {
+  PythonProcess python(AnyPython().executable, kWaits);
+  python.ReadLine();
+  const Procfs procfs = *Procfs::Open("/proc");
+  std::array<char, size_t{32} << 10> buffer;
+  for (auto _ : state) {
+    for (const char* name : {"stat", "statm", "maps", "status", "cgroup"}) {
+      const absl::StatusOr<UniqueFd> fd = procfs.OpenFile(python.pid(), name);
+      benchmark::DoNotOptimize(
+          pread(fd->get(), buffer.data(), buffer.size(), 0));
+    }
+    benchmark::DoNotOptimize(procfs.OpenFile(python.pid(), "mem"));
+    std::vector<pid_t> descriptors;
+    const absl::StatusOr<UniqueFd> directory =
+        procfs.OpenFile(python.pid(), "fd", O_DIRECTORY);
+    if (!ListIds(directory->get(), descriptors).ok()) {
+      state.SkipWithError("no descriptors");
+    }
+  }
+}
+BENCHMARK(BareAttach);
 
 }  // namespace
 }  // namespace pycheck
