@@ -20,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Counter, Iterator, NamedTuple, NoReturn
+from typing import Any, Counter, Iterator, NamedTuple
+
+from measure import fail, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECK = HERE.parents[1] / "build/check/cli/python-check"
@@ -51,16 +53,6 @@ class Way(NamedTuple):
     name: str
     command: tuple[str, ...]
     input: str = ""
-
-
-def say(text: str) -> None:
-    """Tells what goes on."""
-    print(f"== {text}", file=sys.stderr, flush=True)
-
-
-def fail(text: str) -> NoReturn:
-    """Ends, and tells why."""
-    sys.exit(f"discovery.py: {text}")
 
 
 def parse_arguments() -> argparse.Namespace:

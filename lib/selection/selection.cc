@@ -61,7 +61,10 @@ void Selection::Enlist(const Procfs& procfs) {
   denied_ = 0;
   std::swap(known_, before_);
   known_.clear();
-  known_.reserve(listed_.size());
+  // With room for some more, so that they allocate nothing when they come.
+  if (known_.capacity() < listed_.size()) {
+    known_.reserve(listed_.size() + listed_.size() / 4);
+  }
   auto before = before_.cbegin();
   for (const ListedProcess& process : listed_) {
     before = std::find_if(before, before_.cend(), [&](const Known& each) {

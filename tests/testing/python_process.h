@@ -85,6 +85,18 @@ inline constexpr char kWaits[] =
     "os.write(1, b'\\n')\n"
     "while os.read(0, 1): os.write(1, b'\\n')\n";
 
+// The same; first it forks as many children as its first argument says, which
+// wait too.
+inline constexpr char kForks[] = R"(
+import os, sys
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        os.read(0, 1)
+        os._exit(0)
+os.write(1, b'\n')
+os.read(0, 1)
+)";
+
 // A script that prints its counts, as gc.get_count() gives them, when they no
 // longer change, and again in answer to a line. (Printing them allocates; from
 // the second time on, out of a free list.)

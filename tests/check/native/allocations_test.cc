@@ -68,21 +68,10 @@ namespace {
 
 constexpr int kProcesses = 100;
 
-// A hundred Pythons of which none does anything.
-constexpr char kFork[] = R"(
-import os
-for _ in range(99):
-    if os.fork() == 0:
-        os.read(0, 1)
-        os._exit(0)
-os.write(1, b'\n')
-os.read(0, 1)
-)";
-
 // A hundred Pythons that run between two of the check's runs.
 constexpr char kForkBusily[] = R"(
-import os, time
-for _ in range(99):
+import os, sys, time
+for _ in range(int(sys.argv[1])):
     if os.fork() == 0:
         while os.getppid() != 1: time.sleep(0.001)
         os._exit(0)
@@ -111,7 +100,8 @@ TEST_P(AllocationsTest, AreNoneInALaterRun) {
   ASSERT_NE(door, nullptr) << dlerror();
   const auto run = reinterpret_cast<decltype(&::Run)>(dlsym(door, "Run"));
   ASSERT_NE(run, nullptr);
-  PythonProcess python(AnyPython().executable, GetParam());
+  PythonProcess python(AnyPython().executable, GetParam(),
+                       {absl::StrCat(kProcesses - 1)});
   python.ReadLine();
   AgentCallbacks callbacks{};
   callbacks.submit_metric = SubmitMetric;
@@ -143,7 +133,8 @@ TEST_P(AllocationsTest, AreNoneInALaterRun) {
   dlclose(door);
 }
 
-INSTANTIATE_TEST_SUITE_P(, AllocationsTest, testing::Values(kFork, kForkBusily),
+INSTANTIATE_TEST_SUITE_P(, AllocationsTest,
+                         testing::Values(kForks, kForkBusily),
                          [](const auto& info) {
                            return info.index == 0 ? "AtRest" : "AtWork";
                          });

@@ -279,22 +279,11 @@ TEST(Check, LeavesOutAThreadGivenForAProcessAndNamesTheProcess) {
   }
 }
 
-// A Python and its children, which are as many as its second argument says.
-constexpr char kForks[] = R"(
-import os, sys
-for _ in range(int(sys.argv[2])):
-    if os.fork() == 0:
-        os.read(0, 1)
-        os._exit(0)
-os.write(1, b'\n')
-os.read(0, 1)
-)";
-
 TEST(Check, LosesNothingWhereThereAreFewerDescriptorsThanProcesses) {
   constexpr size_t kChildren = 40;
   const std::string word = UniqueWord();
   PythonProcess python(AnyPython().executable, kForks,
-                       {word, absl::StrCat(kChildren)});
+                       {absl::StrCat(kChildren), word});
   python.ReadLine();
   RunApart([&] {
     const size_t before = CountDescriptors();
