@@ -185,7 +185,7 @@ def compare_discovery(selection: Figures, attach: Figures) -> list[Target]:
         Target("  what is left, and ours", "us", max(0, discovery - listing - clocks), most=0.5),
         Target("attaching to a process of a known file", "us",
                attach["AttachToKnown"] / 1e3, most=60),
-        Target("  the kernel's, for its files alone, opened, read and closed", "us",
+        Target("  the same system calls alone", "us",
                attach["BareAttach"] / 1e3),
         Target("attaching to a process of a new file", "us", attach["AttachToNew"] / 1e3,
                most=1000)]
