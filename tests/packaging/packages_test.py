@@ -1,0 +1,190 @@
+"""The wheel and the tarball, out of the objects that were just built."""
+
+import hashlib
+import importlib.util
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ["PYCHECK_BUILD"])
+AGENTS = [ROOT / ".cache" / name / "bin/python" for name in (
+    "agent-py38", "agent-py311", "agent-py313")]
+
+sys.path.append(str(ROOT / "tests/agent"))
+import tap  # noqa: E402
+
+specification = importlib.util.spec_from_file_location("make", ROOT / "tools/packaging/make.py")
+make = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(make)
+
+VERSION = make.read_version()
+USER, GROUP = 1234, 4321  # of dd-agent, in the other system
+
+# As the Agent does it: `datadog_checks.python` first.
+RUN = """
+import os, sys
+sys.path.append(sys.argv[1])
+import stand_in
+agent = stand_in.Agent().install()
+check_class = stand_in.load_check_class("python")
+instance = stand_in.Instance(check_class, "python:1", {}, {"name": "app", "pid": os.getpid()})
+assert instance.run() == "", "it failed"
+print(check_class.__module__)
+"""
+
+
+class WheelTest(unittest.TestCase):
+    """What `agent integration install -w` and pip are given."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        tags = ".".join(make.platform_tags("x86_64"))
+        self.wheel = self.folder / f"datadog_python-{VERSION}-cp38-abi3-{tags}.whl"
+        self.files = make.wheel_files(BUILD, "x86_64", VERSION)
+        make.make_wheel(self.files, self.wheel, VERSION)
+
+    def test_the_same_objects_give_the_same_bytes(self) -> None:
+        first = self.wheel.read_bytes()
+        make.make_wheel(self.files, self.wheel, VERSION)
+        self.assertEqual(self.wheel.read_bytes(), first)
+
+    def test_it_says_what_the_agent_asks_for(self) -> None:
+        with zipfile.ZipFile(self.wheel) as wheel:
+            metadata = wheel.read(f"datadog_python-{VERSION}.dist-info/METADATA").decode()
+            names = wheel.namelist()
+        self.assertIn("\nName: datadog-python\n", metadata)
+        self.assertIn("\nRequires-Dist: datadog-checks-base", metadata)
+        self.assertIn("datadog_checks/python/data/conf.yaml.example", names)
+        # The Agent would write it over what a person has configured.
+        self.assertNotIn("datadog_checks/python/data/conf.yaml", names)
+        # It is the base class's: removing the wheel would remove it.
+        self.assertNotIn("datadog_checks/__init__.py", names)
+
+    def test_pip_installs_it_beside_the_base_class_and_it_runs(self) -> None:
+        present = [python for python in AGENTS if python.exists()]
+        if not present:
+            self.skipTest("no environment with the base class: tools/setup agent")
+        for python in present:
+            with self.subTest(python.parts[-3]):
+                site = self.folder / python.parts[-3]
+                # As the Agent calls it, but for where it goes to.
+                subprocess.run(
+                    [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-index",
+                     "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore",
+                     "--target", site, self.wheel],
+                    check=True)
+                run = subprocess.run(
+                    [python, "-B", "-c", RUN, str(ROOT / "tests/agent")], check=True,
+                    stdout=subprocess.PIPE, text=True,
+                    env={**os.environ, "PYTHONPATH": str(site)})
+                self.assertEqual(run.stdout, "datadog_checks.python.python\n")
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root can give files to others")
+class TarballTest(unittest.TestCase):
+    """Its script, in the files of another system."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.tarball = self.folder / f"datadog-python-check-{VERSION}-x86_64.tar.gz"
+        make.make_tarball(make.tarball_files(BUILD), self.tarball)
+        with tarfile.open(self.tarball) as tarball:
+            tarball.extractall(self.folder)
+        self.script = self.folder / self.tarball.name.removesuffix(".tar.gz") / "install"
+        self.root = self.folder / "root"
+        (self.root / "etc/datadog-agent").mkdir(parents=True)
+        (self.root / "etc/passwd").write_text(f"dd-agent:x:{USER}:{GROUP}::/:/bin/false\n")
+        (self.root / "etc/group").write_text(f"dd-agent:x:{GROUP}:\n")
+
+    def install(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the script on the other system."""
+        return subprocess.run([self.script, f"--root={self.root}", *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def snapshot(self) -> "dict[str, tuple[int, int, str]]":
+        """Owner, group and mode of everything under the Agent's folder."""
+        etc = self.root / "etc/datadog-agent"
+        return {str(path.relative_to(etc)): (
+            path.stat().st_uid, path.stat().st_gid, stat.filemode(path.stat().st_mode))
+                for path in etc.rglob("*")}
+
+    def test_the_same_objects_give_the_same_bytes(self) -> None:
+        first = hashlib.sha256(self.tarball.read_bytes()).digest()
+        make.make_tarball(make.tarball_files(BUILD), self.tarball)
+        self.assertEqual(hashlib.sha256(self.tarball.read_bytes()).digest(), first)
+
+    def test_owners_and_modes_are_those_that_the_loaders_demand(self) -> None:
+        done = self.install()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        object_mode, folder_mode = (0, GROUP, "-r-xr-x---"), (USER, GROUP, "drwxr-xr-x")
+        self.assertEqual(self.snapshot(), {
+            "checks.d": folder_mode,
+            "checks.d/python.abi3.so": object_mode,
+            "checks.d/libdatadog-agent-python.so": object_mode,
+            "conf.d": folder_mode,
+            "conf.d/python.d": folder_mode,
+            "conf.d/python.d/conf.yaml.example": (USER, GROUP, "-rw-r--r--")})
+
+    def test_it_replaces_its_own_files_and_leaves_a_configuration_alone(self) -> None:
+        self.install()
+        configuration = self.root / "etc/datadog-agent/conf.d/python.d/conf.yaml"
+        configuration.write_text("instances: []\n")
+        once = self.snapshot()
+        self.assertEqual(self.install().returncode, 0)
+        self.assertEqual(self.snapshot(), once)
+        removed = self.install("--uninstall")
+        self.assertEqual(removed.returncode, 0)
+        self.assertIn("is left", removed.stdout)
+        self.assertEqual(configuration.read_text(), "instances: []\n")
+
+    def test_it_removes_all_that_it_brought(self) -> None:
+        for folder in ("checks.d", "conf.d"):
+            (self.root / "etc/datadog-agent" / folder).mkdir()
+        before = self.snapshot()
+        self.install()
+        self.assertNotEqual(self.snapshot(), before)
+        removed = self.install("--uninstall")
+        self.assertEqual((removed.returncode, removed.stdout, removed.stderr), (0, "", ""))
+        self.assertEqual(self.snapshot(), before)
+
+    def test_mistakes_are_named_with_their_remedy(self) -> None:
+        (self.root / "etc/passwd").write_text("")
+        cases = {
+            ("--remove",): 'no option "--remove"; there are --root=DIR and --uninstall',
+            ("--root=/no/such",): "--root: there is no folder /no/such",
+            (): f"there is no user and group dd-agent in {self.root}/etc: install the Agent first"}
+        for options, message in cases.items():
+            with self.subTest(message):
+                done = self.install(*options)
+                self.assertEqual(done.returncode, 1)
+                self.assertEqual(done.stderr, f"install: {message}\n")
+                self.assertEqual(self.snapshot(), {})
+
+
+class LibcTest(unittest.TestCase):
+    """Objects that want a newer C library do not get into a package."""
+
+    def test_what_was_built_for_this_machine_is_refused(self) -> None:
+        oldest = make.LIBC
+        self.addCleanup(setattr, make, "LIBC", oldest)
+        make.LIBC = (2, 1)
+        with self.assertRaisesRegex(SystemExit, "wants glibc"):
+            make.check_libc(BUILD)
+        make.LIBC = (3, 0)
+        make.check_libc(BUILD)
+
+
+if __name__ == "__main__":
+    SUITE = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    sys.exit(0 if tap.run(SUITE) else 1)
