@@ -165,7 +165,7 @@ absl::Status Watchlist::Start(const Sources& sources, const Chosen& chosen,
       return absl::AbortedError("it has to be judged first");
     }
   } else {
-    const absl::Status leader = CheckIsProcess(sources.procfs, chosen.pid);
+    absl::Status leader = CheckIsProcess(sources.procfs, chosen.pid);
     if (!leader.ok()) return leader;
   }
   if (process->start_ticks() != known_start &&

@@ -98,7 +98,7 @@ absl::Status Collector::OpenMemory(const Procfs& procfs, pid_t pid) {
 
 absl::Status Collector::Find(const Procfs& procfs, pid_t pid,
                              Binaries& binaries) {
-  const absl::Status opened = OpenMemory(procfs, pid);
+  absl::Status opened = OpenMemory(procfs, pid);
   if (!opened.ok()) return opened;
   const absl::StatusOr<UniqueFd> maps = procfs.OpenFile(pid, "maps");
   if (!maps.ok()) return maps.status();
