@@ -145,12 +145,19 @@ def compare_crowds(crowds: Figures) -> list[Target]:
     def one_more(name: str, fewer: int, more: int) -> float:
         return (crowds[f"{name}/{more}"] - crowds[f"{name}/{fewer}"]) / (more - fewer) / 1e3
 
-    targets = []
-    for name, state in (("CrowdAtRest", "at rest"), ("CrowdAtWork", "at work")):
-        few, many = one_more(name, 10, 1000), one_more(name, 1000, 3000)
-        targets += [
-            Target(f"one more process {state}, among 10 to 1,000", "us", few),
-            Target("the same among 1,000 to 3,000, by that", "x", many / few, most=1.15)]
+    def growth(name: str) -> float:
+        return one_more(name, 1000, 3000) / one_more(name, 10, 1000)
+
+    # Thousands of processes do not fit into the processor's caches, whoever asks for them.
+    targets = [
+        Target("one more process at rest, among 10 to 1,000", "us",
+               one_more("CrowdAtRest", 10, 1000)),
+        Target("  the same among 1,000 to 3,000", "us", one_more("CrowdAtRest", 1000, 3000)),
+        Target("  its growth, by that of the bare reads", "x",
+               growth("CrowdAtRest") / growth("CrowdBareReads"), most=1.15),
+        Target("one more process at work, among 10 to 1,000", "us",
+               one_more("CrowdAtWork", 10, 1000)),
+        Target("  its growth among 1,000 to 3,000", "x", growth("CrowdAtWork"), most=1.15)]
     few_descriptors = "CrowdWith1024Descriptors/3000"
     return targets + [
         Target("memory of ours for each of 3,000 processes", "bytes",

@@ -14,14 +14,17 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "benchmarks/check/null_sink.h"
 #include "lib/base/file.h"
 #include "lib/check/check.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
+#include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/maps.h"
 #include "lib/procfs/mem.h"
+#include "lib/procfs/procfs.h"
 #include "lib/procfs/taskstats.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/python_process.h"
@@ -218,6 +221,33 @@ BENCHMARK(CrowdAtWork)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(3000);
+
+// What no run can do without: the listing, all clocks, and statm of the crowd,
+// from descriptors that are held open.
+void CrowdBareReads(benchmark::State& state) {
+  const Crowd crowd(state.range(0));
+  const Procfs procfs = *Procfs::Open("/proc");
+  std::vector<ListedProcess> listed;
+  (void)procfs.ListProcesses(listed).ok();
+  std::vector<UniqueFd> statm;
+  for (const ListedProcess& each : listed) {
+    const auto line = ReadCommandLine(procfs, each.pid);
+    if (!line.ok() || !absl::StrContains(*line, crowd.word())) continue;
+    statm.push_back(*procfs.OpenFile(each.pid, "statm"));
+  }
+  std::array<char, 256> buffer;
+  for (auto _ : state) {
+    (void)procfs.ListProcesses(listed).ok();
+    for (const ListedProcess& each : listed) {
+      benchmark::DoNotOptimize(ProcessCpuNanoseconds(each.pid));
+    }
+    for (const UniqueFd& fd : statm) {
+      benchmark::DoNotOptimize(
+          pread(fd.get(), buffer.data(), buffer.size(), 0));
+    }
+  }
+}
+BENCHMARK(CrowdBareReads)->Iterations(kRuns)->Arg(10)->Arg(1000)->Arg(3000);
 
 // With fewer descriptors than it takes to hold the processes' files open.
 void CrowdWith1024Descriptors(benchmark::State& state) {
