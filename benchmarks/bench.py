@@ -1,6 +1,6 @@
 """Measures what the check costs and holds it against its targets, with its peers in the same run.
 
-Each figure comes from a benchmark that can be run alone, too: benchmarks/*/*_benchmark*. Timings
+Each figure comes from a benchmark that can be run alone, too: benchmarks/**/*_benchmark.*. Timings
 are noisy on a machine that has other work; verdicts are on ratios within one run and on counts.
 """
 
@@ -66,9 +66,11 @@ def parse_arguments() -> argparse.Namespace:
 def run_google(build: pathlib.Path, name: str, *options: str) -> Figures:
     """CPU nanoseconds of each benchmark of a program, and its counters: the medians."""
     with tempfile.NamedTemporaryFile("r") as output:
-        subprocess.run([str(build / "benchmarks" / name), f"--benchmark_out={output.name}",
-                        "--benchmark_out_format=json", *options],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = subprocess.run([str(build / "benchmarks" / name), f"--benchmark_out={output.name}",
+                              "--benchmark_out_format=json", *options],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if run.returncode != 0:
+            measure.fail(f"{name}: {run.stderr}")
         report = json.load(output)
     figures: Figures = {}
     for each in report["benchmarks"]:

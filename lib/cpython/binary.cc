@@ -33,8 +33,8 @@ absl::StatusOr<std::optional<Symbol>> Lookup(const Memory& memory,
 
 // What has no _PyRuntime: PyPy, a CPython before 3.7, or no Python.
 absl::StatusOr<Binary> LookForOthers(const Memory& memory, const Image& image,
-                                     const ExportedSymbols& symbols,
-                                     Binary binary) {
+                                     const ExportedSymbols& symbols) {
+  Binary binary;
   const auto pypy = Lookup(memory, symbols, kPyPy);
   if (!pypy.ok()) return pypy.status();
   if (*pypy) {
@@ -65,13 +65,10 @@ absl::StatusOr<Binary> LookInto(const Memory& memory, const Image& image) {
       ExportedSymbols::Read(memory, image);
   if (!symbols.ok()) return symbols.status();
 
-  const auto environ = Lookup(memory, *symbols, kEnviron);
-  if (!environ.ok()) return environ.status();
-  if (*environ) binary.environ = (*environ)->address - image.base();
   const absl::StatusOr<Symbol> runtime = symbols->Find(memory, kRuntime);
   if (!runtime.ok()) {
     if (!absl::IsFailedPrecondition(runtime.status())) return runtime.status();
-    return LookForOthers(memory, image, *symbols, std::move(binary));
+    return LookForOthers(memory, image, *symbols);
   }
   binary.implementation = Implementation::kCPython;
   binary.runtime = {.offset = runtime->address - image.base(),
@@ -98,6 +95,24 @@ void Binaries::Add(const MappedImage& mapped, const Image& image,
                    Binary binary) {
   if (binaries_.size() >= kMaxBinaries) binaries_.clear();
   binaries_.insert_or_assign(KeyOf(mapped, image), std::move(binary));
+}
+
+std::optional<uint64_t> Binaries::FindEnviron(const Memory& memory,
+                                              const MappedImage& mapped,
+                                              const Image& image) {
+  Key key = KeyOf(mapped, image);
+  const auto known = environs_.find(key);
+  if (known != environs_.end()) return known->second;
+  const absl::StatusOr<ExportedSymbols> symbols =
+      ExportedSymbols::Read(memory, image);
+  if (!symbols.ok()) return std::nullopt;
+  const auto symbol = Lookup(memory, *symbols, kEnviron);
+  if (!symbol.ok()) return std::nullopt;
+  std::optional<uint64_t> environ;
+  if (*symbol) environ = (*symbol)->address - image.base();
+  if (environs_.size() >= kMaxBinaries) environs_.clear();
+  environs_.emplace(std::move(key), environ);
+  return environ;
 }
 
 Binaries::Key Binaries::KeyOf(const MappedImage& mapped, const Image& image) {

@@ -38,9 +38,6 @@ struct Binary {
   };
   std::optional<Before37> before37;
 
-  // The variable environ (environ(7)), counted from the image's base.
-  std::optional<uint64_t> environ;
-
   // PY_VERSION_HEX, which is exported from 3.11 on.
   std::optional<uint32_t> version_hex;
 
@@ -65,6 +62,14 @@ class Binaries {
   // Replaces what was known. Keeps at most kMaxBinaries.
   void Add(const MappedImage& mapped, const Image& image, Binary binary);
 
+  // Where an image has the variable environ (environ(7)), counted from its
+  // base; nothing where it has none. Looked up once for each file; nothing
+  // proves it later, so for a file that agrees in its key with another it may
+  // lead nowhere.
+  std::optional<uint64_t> FindEnviron(const Memory& memory,
+                                      const MappedImage& mapped,
+                                      const Image& image);
+
   size_t size() const { return binaries_.size(); }
 
  private:
@@ -77,6 +82,7 @@ class Binaries {
   static Key KeyOf(const MappedImage& mapped, const Image& image);
 
   absl::flat_hash_map<Key, Binary> binaries_;
+  absl::flat_hash_map<Key, std::optional<uint64_t>> environs_;
 };
 
 }  // namespace pycheck

@@ -78,6 +78,7 @@ absl::StatusOr<std::optional<GcCounts>> Collector::TryRead(const Procfs& procfs,
 void Collector::Release() {
   interpreter_.reset();
   memory_.reset();
+  images_ = {};
 }
 
 bool Collector::IsSearchDue(uint64_t size_pages) {

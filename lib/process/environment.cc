@@ -57,15 +57,10 @@ std::optional<uint64_t> FindEnvironIn(const Memory& memory,
                                       Binaries& binaries) {
   const absl::StatusOr<Image> image = Image::Read(memory, mapped.base);
   if (!image.ok()) return std::nullopt;
-  const Binary* binary = binaries.Find(mapped, *image);
-  if (binary == nullptr) {
-    absl::StatusOr<Binary> found = LookInto(memory, *image);
-    if (!found.ok()) return std::nullopt;
-    binaries.Add(mapped, *image, *std::move(found));
-    binary = binaries.Find(mapped, *image);
-  }
-  if (!binary->environ) return std::nullopt;
-  const uint64_t address = mapped.base + *binary->environ;
+  const std::optional<uint64_t> environ =
+      binaries.FindEnviron(memory, mapped, *image);
+  if (!environ) return std::nullopt;
+  const uint64_t address = image->base() + *environ;
   const absl::StatusOr<uint64_t> pointer = memory.Read<uint64_t>(address);
   if (!pointer.ok() || *pointer == 0) return std::nullopt;
   return address;

@@ -10,13 +10,17 @@ void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
                     const Memory* memory, absl::Span<const MappedImage> images,
                     Binaries& binaries) {
   if (!is_settled()) {
-    ++readings_;
     ++version_;
-    absl::StatusOr<Variables> variables =
+    const absl::StatusOr<Variables> variables =
         ReadVariables(procfs, pid, memory, images, binaries);
-    if (variables.ok()) environment_ = *std::move(variables);
+    if (variables.ok()) environment_ = *variables;
     const absl::StatusOr<std::string> cgroups = ReadCgroups(procfs, pid);
     if (cgroups.ok()) container_id_ = FindContainerId(*cgroups).value_or("");
+    // Where there was no descriptor left, nothing was looked at.
+    if (!absl::IsResourceExhausted(variables.status()) &&
+        !absl::IsResourceExhausted(cgroups.status())) {
+      ++readings_;
+    }
   }
   if (search_.Update(procfs, pid, size_pages, environment_)) ++version_;
 }

@@ -81,11 +81,14 @@ absl::StatusOr<Stat> Process::OpenFiles(const Procfs& procfs) {
 absl::Status Process::Reopen(const Procfs& procfs) {
   const absl::StatusOr<Stat> stat = OpenFiles(procfs);
   if (!stat.ok()) return stat.status();
+  absl::Status same = absl::OkStatus();
   if (stat->start_ticks != start_ticks_) {
-    return absl::NotFoundError("the process has ended, and another has its id");
+    same = absl::NotFoundError("the process has ended, and another has its id");
+  } else if (stat->start_stack != start_stack_) {
+    same = AnotherProgram();
   }
-  return stat->start_stack == start_stack_ ? absl::OkStatus()
-                                           : AnotherProgram();
+  if (!same.ok()) Release();
+  return same;
 }
 
 void Process::Release() {

@@ -101,7 +101,7 @@ class Process {
   uint64_t start_stack_ = 0;
   UniqueFd stat_;
   UniqueFd statm_;
-  bool may_hold_files_ = false;
+  bool may_hold_files_ = false;  // as of when they were opened
   ThreadSwitches thread_switches_;
   Collector collector_;
   Origin origin_;

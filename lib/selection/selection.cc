@@ -122,8 +122,6 @@ bool Selection::Stands(const Known& known,
 }
 
 void Selection::JudgeWaiting(const Procfs& procfs, const Deadline& deadline) {
-  // There are many at the first run, and seldom again.
-  if (due_.empty()) due_.shrink_to_fit();
   std::sort(due_.begin(), due_.end(), [](const Due& a, const Due& b) {
     return std::tie(a.since_ns, a.pid) < std::tie(b.since_ns, b.pid);
   });

@@ -1,6 +1,5 @@
 #include "lib/sink/tag_set.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import sys
@@ -69,6 +70,13 @@ class WheelTest(unittest.TestCase):
         # It is the base class's: removing the wheel would remove it.
         self.assertNotIn("datadog_checks/__init__.py", names)
 
+    def test_the_licences_of_all_that_is_compiled_in_are_there(self) -> None:
+        with zipfile.ZipFile(self.wheel) as wheel:
+            names = " ".join(wheel.namelist())
+        for wrap in (ROOT / "subprojects").glob("*.wrap"):
+            directory = re.search(r"^directory = (.*)$", wrap.read_text(), re.M)[1]
+            self.assertIn(f"/LICENSES/{directory}.txt", names)
+
     def test_pip_installs_it_beside_the_base_class_and_it_runs(self) -> None:
         present = [python for python in AGENTS if python.exists()]
         if not present:
@@ -109,7 +117,7 @@ class TarballTest(unittest.TestCase):
 
     def install(self, *options: str) -> "subprocess.CompletedProcess[str]":
         """Runs the script on the other system."""
-        return subprocess.run([self.script, f"--root={self.root}", *options],
+        return subprocess.run(["sh", self.script, f"--root={self.root}", *options],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def snapshot(self) -> "dict[str, tuple[int, int, str]]":
@@ -161,6 +169,7 @@ class TarballTest(unittest.TestCase):
     def test_mistakes_are_named_with_their_remedy(self) -> None:
         (self.root / "etc/passwd").write_text("")
         cases = {
+            ("--root=",): "--root: give a folder",
             ("--remove",): 'no option "--remove"; there are --root=DIR and --uninstall',
             ("--root=/no/such",): "--root: there is no folder /no/such",
             (): f"there is no user and group dd-agent in {self.root}/etc: install the Agent first"}

@@ -69,6 +69,7 @@ def wheel_files(build: pathlib.Path, architecture: str, version: str) -> Files:
         f"{package}/python.abi3.so":
             ((build / "check/rtloader/python.abi3.so").read_bytes(), 0o755),
         f"{information}/LICENSE": ((ROOT / "LICENSE").read_bytes(), 0o644),
+        **{f"{information}/{name}": entry for name, entry in licences().items()},
         f"{information}/METADATA": (METADATA.format(version=version).encode(), 0o644),
         f"{information}/WHEEL": ((WHEEL + tags).encode(), 0o644)}
 
@@ -93,6 +94,15 @@ def digest(contents: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(contents).digest()).rstrip(b"=").decode()
 
 
+def licences() -> Files:
+    """Of what is compiled into the objects."""
+    files = [*ROOT.glob("subprojects/*/LICENSE*"), *ROOT.glob("subprojects/*/License")]
+    compiler = ROOT.glob(".cache/package/lib/python3*/site-packages/ziglang/lib/libcxx/LICENSE.TXT")
+    named = [(file.parent.name, file) for file in files if file.is_file()]
+    named += [("libcxx", file) for file in compiler]
+    return {f"LICENSES/{name}.txt": (file.read_bytes(), 0o644) for name, file in named}
+
+
 def tarball_files(build: pathlib.Path) -> Files:
     """What is in a tarball."""
     configuration = {f"conf.d/python.d/{file.relative_to(CONFIGURATION)}":
@@ -101,6 +111,7 @@ def tarball_files(build: pathlib.Path) -> Files:
     packaging = ROOT / "tools/packaging"
     return {
         **configuration,
+        **licences(),
         "LICENSE": ((ROOT / "LICENSE").read_bytes(), 0o644),
         "checks.d/python.abi3.so": ((build / "check/rtloader/python.abi3.so").read_bytes(), 0o755),
         "checks.d/libdatadog-agent-python.so":

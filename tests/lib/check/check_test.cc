@@ -6,10 +6,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -292,13 +294,30 @@ TEST(Check, LosesNothingWhereThereAreFewerDescriptorsThanProcesses) {
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
     Check check = MakeCheck(absl::StrCat("{name: app, search_string: ['", word,
                                          "'], exact_match: false}"));
+    // Those whose files are closed count for the limit too.
+    Check limited =
+        MakeCheck(absl::StrCat("{name: app, limit: 20, exact_match: false, "
+                               "search_string: ['",
+                               word, "']}"));
+    std::set<std::string> reported;
+    for (int run = 0; run < 3; ++run) {
+      const RecordingSink sink = RunOnce(limited);
+      EXPECT_THAT(sink.gauges, SizeIs(20));
+      for (const auto& [series, gauges] : sink.gauges) reported.insert(series);
+    }
+    EXPECT_THAT(reported, SizeIs(20));
     for (const size_t gauges : {5, 10, 10}) {
       const RecordingSink sink = RunOnce(check);
       EXPECT_THAT(sink.warnings, IsEmpty());
       EXPECT_THAT(sink.gauges, SizeIs(kChildren + 1));
       EXPECT_THAT(sink.gauges.at(Series(python.pid())), SizeIs(gauges));
       // But for the files of the one that was the last to have room.
-      EXPECT_LE(CountDescriptors(), few.rlim_cur * 3 / 4 + 3);
+      const std::vector<int> open = *ListIds("/proc/self/fd");
+      EXPECT_LE(std::count_if(open.begin(), open.end(),
+                              [&](int fd) {
+                                return fd < static_cast<int>(few.rlim_cur);
+                              }),
+                static_cast<int>(few.rlim_cur) * 3 / 4 + 3);
     }
   });
 }

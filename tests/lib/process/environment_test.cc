@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "lib/procfs/mem.h"
 #include "tests/testing/fake_memory.h"
 #include "tests/testing/python_process.h"
+#include "tests/testing/reads.h"
 #include "tests/testing/status_matchers.h"
 
 namespace pycheck {
@@ -163,6 +165,24 @@ TEST_F(HostileEnvironment, CountsAVariableOnce) {
   memory_.Put(kPointers, kStrings);
   memory_.Put(kPointers + 8, kStrings + 9);
   EXPECT_THAT(Read(), IsOkAndHolds(ElementsAre(Pair("DD_ENV", "1"))));
+}
+
+TEST(Environment, IsEachProcesssOwnByWhatIsKnownOfItsFiles) {
+  Binaries binaries;
+  std::vector<int64_t> reads;
+  for (const std::string value : {"one", "two"}) {
+    const auto python = Started(AnyPython(), kWaits, {"DD_ENV=" + value});
+    const ProcessMemory memory = MemoryOf(python->pid());
+    const std::vector<MappedImage> images = ImagesOf(python->pid());
+    const int64_t before = CountReads();
+    const absl::StatusOr<uint64_t> environ =
+        FindEnviron(memory, images, binaries);
+    reads.push_back(CountReads() - before);
+    ASSERT_THAT(environ, IsOk());
+    EXPECT_THAT(ReadEnvironment(memory, *environ, kNames),
+                IsOkAndHolds(testing::Contains(Pair("DD_ENV", value))));
+  }
+  EXPECT_LT(reads[1], reads[0]);
 }
 
 TEST(Environment, SaysThatAProcessHasEnded) {

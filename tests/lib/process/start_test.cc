@@ -49,13 +49,16 @@ class StartTest : public ::testing::Test {
     ASSERT_TRUE(reading->gc_counts) << process->collector_status();
     EXPECT_THAT(*reading->gc_counts, ElementsAreArray(reported));
     version_ = process->interpreter()->version();
+    environment_ = process->origin().environment();
   }
 
   const TemporaryDirectory directory_;
   const Procfs procfs_ = *Procfs::Open("/proc");
   Binaries binaries_;
   const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false};
-  std::string version_;  // of the last that was read
+  // Of the last that was read.
+  std::string version_;
+  Variables environment_;
 };
 
 std::unique_ptr<PythonProcess> Start(
@@ -322,10 +325,15 @@ TEST_P(StaticTest, IsFoundInAProgramThatExportsNothing) {
                        " 2>/dev/null | grep -c Py")
                 .output,
             "0\n");
-  // The second time, by what was learned the first time.
+  // The second time, by what was learned the first time. What it sets itself is
+  // where the program keeps its environment, which is not in the C library.
+  const std::string script = absl::StrCat(
+      "import os\nos.environ['DD_ENV'] = 'mine'\n", kKeepsItsCounts);
   for (int i = 0; i < 2; ++i) {
-    ExpectExact(*Start({program, kKeepsItsCounts}, {HomeOf(GetParam())}));
+    ExpectExact(*Start({program, script}, {HomeOf(GetParam())}));
     EXPECT_FALSE(version_.empty());
+    EXPECT_THAT(environment_,
+                testing::ElementsAre(testing::Pair("DD_ENV", "mine")));
   }
 }
 
