@@ -175,7 +175,8 @@ TEST_P(CollectingInterpreterTest, IsNeverWrong) {
     }
     usleep(kPause);
   }
-  EXPECT_GT(seen[0].size(), 100U) << "the counts did not move";
+  // Of how many there are, a machine that has other work shows fewer.
+  EXPECT_GT(seen[0].size(), 20U) << "the counts did not move";
   EXPECT_EQ(seen[1].size(), 8U) << "the counts did not move";
   EXPECT_GE(seen[2].size(), 5U) << "the counts did not move";
   EXPECT_LE(beginnings, kReadings / 1000);
