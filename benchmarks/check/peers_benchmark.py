@@ -24,14 +24,8 @@ import measure
 # At rest a round is of so many runs; at work, of one.
 RUNS = 20
 
-# Arguments: where to send to, and the numbers of rounds and of collections in each.
-DDTRACE = """
-import json, statistics, sys, time
-from ddtrace.internal.runtime.runtime_metrics import RuntimeWorker
-
-worker = RuntimeWorker(interval=3600, dogstatsd_url=sys.argv[1])
-rounds, times = map(int, sys.argv[2:])
-
+# Of a program that measures in itself, in so many rounds of so many calls.
+CPU_US = """
 def cpu_us(function):
     figures = []
     for _ in range(rounds):
@@ -40,6 +34,16 @@ def cpu_us(function):
             function()
         figures.append((time.process_time_ns() - begin) / times / 1000)
     return statistics.median(figures)
+
+"""
+
+# Arguments: where to send to, and the numbers of rounds and of collections in each.
+DDTRACE = CPU_US + """
+import json, statistics, sys, time
+from ddtrace.internal.runtime.runtime_metrics import RuntimeWorker
+
+worker = RuntimeWorker(interval=3600, dogstatsd_url=sys.argv[1])
+rounds, times = map(int, sys.argv[2:])
 
 print(json.dumps({
     "ddtrace_collect_us": cpu_us(lambda: list(worker._runtime_metrics)),
@@ -57,21 +61,12 @@ DDTRACE_SETTINGS = {
 }
 
 # Arguments: a process, and the numbers of rounds and of readings in each.
-REMOTE_DEBUGGING = """
+REMOTE_DEBUGGING = CPU_US + """
 import statistics, sys, time, json
 from _remote_debugging import GCMonitor, get_gc_stats
 
 pid, rounds, times = map(int, sys.argv[1:])
 monitor = GCMonitor(pid)
-
-def cpu_us(function):
-    figures = []
-    for _ in range(rounds):
-        begin = time.process_time_ns()
-        for _ in range(times):
-            function()
-        figures.append((time.process_time_ns() - begin) / times / 1000)
-    return statistics.median(figures)
 
 print(json.dumps({
     "remote_get_gc_stats_us": cpu_us(lambda: get_gc_stats(pid)),
