@@ -81,6 +81,7 @@ absl::StatusOr<Configuration> FromPids(const std::vector<std::string>& pids) {
     Document instance;
     instance["name"] = name->substr(0, name->find('\n'));
     instance["pid"] = pid;
+    instance["tag_by"] = {"tracer"};
     configuration.instances.push_back(Dump(instance));
   }
   return configuration;

@@ -64,9 +64,25 @@ std::string TagValue(const std::vector<std::string>& tags,
 std::string PythonOf(const std::vector<std::string>& tags) {
   std::string implementation = TagValue(tags, "lang_interpreter:");
   std::string version = TagValue(tags, "lang_version:");
-  if (implementation == "CPython") return version;
+  if (implementation == "cpython") return version;
   if (version == "-") return implementation;
   return absl::StrCat(implementation, " ", version);
+}
+
+// The version, and where the instance asks for it what it is on for.
+std::string TracerOf(const std::vector<std::string>& tags) {
+  std::string version = TagValue(tags, "tracer_version:");
+  const std::string loaded = TagValue(tags, "tracer_loaded:");
+  if (loaded == "-") return version;
+  if (loaded == "false") return "none";
+  std::vector<std::string_view> parts;
+  if (TagValue(tags, "tracing_enabled:") == "true")
+    parts.emplace_back("traces");
+  if (TagValue(tags, "profiling_enabled:") == "true") {
+    parts.emplace_back("profiles");
+  }
+  return absl::StrCat(version == "-" ? "" : version + " ",
+                      parts.empty() ? "off" : absl::StrJoin(parts, "+"));
 }
 
 using Row = std::vector<std::string>;
@@ -102,7 +118,8 @@ std::optional<size_t> ColumnOf(const std::string& gauge) {
 }
 
 std::vector<Row> ProcessRows(const Recording& recording) {
-  Row headings = {"process", "pid", "python"};
+  Row headings = {"process", "pid", "python", "tracer"};
+  const size_t first_gauge = headings.size();
   for (const Column& column : kColumns) headings.emplace_back(column.heading);
   std::vector<Row> rows = {headings};
 
@@ -119,10 +136,11 @@ std::vector<Row> ProcessRows(const Recording& recording) {
       rows.back()[0] = TagValue(gauge.tags, "process_name:");
       rows.back()[1] = TagValue(gauge.tags, "pid:");
       rows.back()[2] = PythonOf(gauge.tags);
+      rows.back()[3] = TracerOf(gauge.tags);
     }
     Row& row = rows[found->second];
     if (column) {
-      row[3 + *column] = kColumns[*column].format(gauge.value);
+      row[first_gauge + *column] = kColumns[*column].format(gauge.value);
     } else {
       row[1] = absl::StrCat("sum of ", Whole(gauge.value));
     }

@@ -110,7 +110,8 @@ absl::Status Check::Collect() {
                     {.procfs = procfs_,
                      .taskstats = taskstats_ ? &*taskstats_ : nullptr,
                      .binaries = binaries_,
-                     .user = options_.tag_by.user},
+                     .user = options_.tag_by.user,
+                     .silent_tracer = options_.tag_by.tracer},
                     deadline);
   findings_.Clear();
   NoteFindings();

@@ -8,6 +8,7 @@
 #include "lib/procfs/cpu_clock.h"
 #include "lib/procfs/stat.h"
 #include "lib/sample/service_tags.h"
+#include "lib/sample/tracer_tags.h"
 
 namespace pycheck {
 namespace {
@@ -283,6 +284,10 @@ bool Watchlist::UpdateTraits(const Procfs& procfs, Watched& watched,
     }
     if (origin.tracer()) {
       changed |= Assign(traits.tracer_version, origin.tracer()->version);
+    }
+    if (tag_by_.tracer && origin.is_open()) {
+      changed |= Assign(traits.tracer,
+                        TracerTags(origin.environment(), origin.tracer()));
     }
   }
   return changed;

@@ -110,8 +110,8 @@ absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
                                  Aggregation aggregation) {
   const absl::StatusOr<std::vector<std::string>> names = instance.Strings(
       "tag_by",
-      "is not a list of pid, ppid, user, command and container_id; write "
-      "tag_by: [user]");
+      "is not a list of pid, ppid, user, command, container_id and tracer; "
+      "write tag_by: [user]");
   if (!names.ok()) return names.status();
   TagBy tag_by;
   tag_by.pid = aggregation == Aggregation::kPerProcess;
@@ -130,11 +130,13 @@ absl::StatusOr<TagBy> ParseTagBy(const Section& instance,
       tag_by.command = true;
     } else if (name == "container_id") {
       tag_by.container = true;
+    } else if (name == "tracer") {
+      tag_by.tracer = true;
     } else if (name != "pid") {
       return instance.Error(
           "tag_by", absl::StrCat("has \"", name,
-                                 "\", which is not known; there are pid, "
-                                 "ppid, user, command and container_id"));
+                                 "\", which is not known; there are pid, ppid, "
+                                 "user, command, container_id and tracer"));
     }
   }
   return tag_by;

@@ -37,6 +37,7 @@ struct TagBy {
   bool user = false;
   bool command = false;
   bool container = false;
+  bool tracer = false;
 };
 
 // Which of the Agent's tags of a container a series gets.

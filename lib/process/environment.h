@@ -25,15 +25,19 @@ namespace pycheck {
 using Variables = absl::btree_map<std::string, std::string, std::less<>>;
 
 // The only variables that are ever kept: what a tracer makes its tags of, and
-// whether it is to send runtime metrics.
-inline constexpr std::array<std::string_view, 7> kVariables = {
+// what turns its parts on and off.
+inline constexpr std::array<std::string_view, 11> kVariables = {
     "DD_SERVICE",
     "DD_ENV",
     "DD_VERSION",
     "DD_TAGS",
     "OTEL_SERVICE_NAME",
     "OTEL_RESOURCE_ATTRIBUTES",
-    "DD_RUNTIME_METRICS_ENABLED"};
+    "DD_RUNTIME_METRICS_ENABLED",
+    "DD_TRACE_ENABLED",
+    "OTEL_TRACES_EXPORTER",
+    "DD_PROFILING_ENABLED",
+    "DD_INJECTION_ENABLED"};
 
 // Where the C library of a process keeps the pointer to its environment
 // (environ(7)): in the program, if that uses the variable itself, else in the

@@ -8,12 +8,13 @@ namespace pycheck {
 
 void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
                     const Memory* memory, absl::Span<const MappedImage> images,
-                    Binaries& binaries) {
+                    Binaries& binaries, bool silent_tracer) {
   if (!is_settled()) {
     ++version_;
     const absl::StatusOr<Variables> variables =
         ReadVariables(procfs, pid, memory, images, binaries);
-    if (variables.ok()) environment_ = *variables;
+    is_open_ = variables.ok();
+    if (is_open_) environment_ = *variables;
     const absl::StatusOr<std::string> cgroups = ReadCgroups(procfs, pid);
     if (cgroups.ok()) container_id_ = FindContainerId(*cgroups).value_or("");
     // Where there was no descriptor left, nothing was looked at.
@@ -22,7 +23,9 @@ void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
       ++readings_;
     }
   }
-  if (search_.Update(procfs, pid, size_pages, environment_)) ++version_;
+  if (search_.Update(procfs, pid, size_pages, environment_, silent_tracer)) {
+    ++version_;
+  }
 }
 
 // What it was started with is what is left where the memory says nothing.

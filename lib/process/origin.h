@@ -26,12 +26,17 @@ class Origin {
   // To be called at each reading of the process; costs nothing at most of them.
   // `size_pages` is the size of its address space; `memory` is null where that
   // is not open, and `images` is empty where they have not been looked at.
+  // `silent_tracer`: as for TracerSearch::Update.
   void Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
               const Memory* memory, absl::Span<const MappedImage> images,
-              Binaries& binaries);
+              Binaries& binaries, bool silent_tracer);
 
   // Whether all readings that look for more than a tracer have been made.
   bool is_settled() const { return readings_ == kReadings; }
+
+  // Whether the process may be looked into, as far as is known: where not, it
+  // seems to have neither variables nor a tracer.
+  bool is_open() const { return is_open_; }
 
   // Grows with every change.
   int version() const { return version_; }
@@ -55,6 +60,7 @@ class Origin {
                                           absl::Span<const MappedImage> images,
                                           Binaries& binaries);
 
+  bool is_open_ = false;
   int version_ = 0;
   int readings_ = 0;
   std::optional<uint64_t> environ_;  // where it is in the memory

@@ -129,7 +129,8 @@ absl::StatusOr<Reading> Process::Read(const Sources& sources) {
     if (user.ok()) reading.user = *user;
   }
   origin_.Update(procfs, pid_, statm->size_pages, collector_.memory(),
-                 collector_.TakeImages(), sources.binaries);
+                 collector_.TakeImages(), sources.binaries,
+                 sources.silent_tracer);
 
   // The time and what is divided by it are read together.
   reading.boot_ns = BootNanoseconds();

@@ -137,7 +137,7 @@ std::optional<Tracer> ParseTracerMetadata(std::string_view text) {
 }
 
 bool TracerSearch::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
-                          const Variables& environment) {
+                          const Variables& environment, bool silent) {
   const bool is_known =
       tracer_ && tracer_->sends_runtime_metrics && !tracer_->version.empty();
   if (is_known) return false;
@@ -145,7 +145,9 @@ bool TracerSearch::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
   const bool wanted = WantsRuntimeMetrics(environment);
   std::optional<Tracer> tracer = ReadTracerMetadata(procfs, pid);
   // An older one tells no more than that it is there.
-  if (!tracer && wanted && HasTracersLibrary(procfs, pid)) tracer.emplace();
+  if (!tracer && (wanted || silent) && HasTracersLibrary(procfs, pid)) {
+    tracer.emplace();
+  }
   if (!tracer) tracer = tracer_;
   if (tracer) {
     tracer->sends_runtime_metrics =

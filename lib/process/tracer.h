@@ -43,8 +43,11 @@ class TracerSearch {
   //
   // That it sends runtime metrics is told by its thread for that, which newer
   // tracers (4.4, say) name, or by the process's environment.
+  //
+  // One that says nothing of itself is looked for by its libraries, where the
+  // environment has it send runtime metrics or `silent` is true.
   bool Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
-              const Variables& environment);
+              const Variables& environment, bool silent);
 
   // Nothing while none is known.
   const std::optional<Tracer>& tracer() const { return tracer_; }

@@ -47,6 +47,9 @@ TagSet SeriesTags(const std::vector<std::string>& instance_tags, TagBy tag_by,
   if (tag_by.user) add("user", traits.user);
   if (tag_by.command) add("command", traits.command);
   if (tag_by.container) add("container_id", traits.container_id);
+  if (tag_by.tracer) {
+    tags.insert(tags.end(), traits.tracer.begin(), traits.tracer.end());
+  }
   AddMissing(FoundTags(traits), tags);
   AddMissing(traits.service, tags);
   AddMissing(traits.container, tags);

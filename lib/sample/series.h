@@ -24,6 +24,7 @@ struct Traits {
   std::string_view implementation;   // of the interpreter; empty while unknown
   std::string version;               // of the interpreter; empty while unknown
   std::string tracer_version;        // empty while unknown
+  std::vector<std::string> tracer;   // TracerTags; none while unknown
   std::string container_id;          // empty outside of a container
   std::vector<std::string> service;  // ServiceTags
   std::vector<std::string> container;  // what the Agent has for its container

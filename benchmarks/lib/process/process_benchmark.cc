@@ -21,10 +21,12 @@ namespace {
 void Attach(benchmark::State& state, const Procfs& procfs, pid_t pid,
             Binaries& binaries) {
   absl::StatusOr<Process> process = Process::Open(procfs, pid);
-  const absl::StatusOr<Reading> reading = process->Read({.procfs = procfs,
-                                                         .taskstats = nullptr,
-                                                         .binaries = binaries,
-                                                         .user = false});
+  const absl::StatusOr<Reading> reading =
+      process->Read({.procfs = procfs,
+                     .taskstats = nullptr,
+                     .binaries = binaries,
+                     .user = false,
+                     .silent_tracer = false});
   if (!reading.ok() || !reading->gc_counts) state.SkipWithError("not read");
 }
 

@@ -57,8 +57,29 @@ TEST_F(CliTest, ShowsWhichPythonItIs) {
       LinesOf(AnyPython().executable +
               " -c 'import platform; print(platform.python_version())'")
           .front();
+  EXPECT_THAT(
+      RunCli(absl::StrCat("--runs=1 --pid=", python_.pid())).output,
+      ContainsRegex(absl::StrCat(" ", python_.pid(), " +", version, " ")));
+}
+
+TEST_F(CliTest, ShowsWhatItsTracerDoes) {
   EXPECT_THAT(RunCli(absl::StrCat("--runs=1 --pid=", python_.pid())).output,
-              HasSubstr(absl::StrCat(" ", version, " ")));
+              ContainsRegex(" python +tracer .*\n.* none "));
+  const std::string metadata =
+      "import os\n"
+      "fd = os.memfd_create('datadog-tracer-info-x')\n"
+      "os.write(fd, b'\\x82\\xaftracer_language\\xa6python'\n"
+      "             b'\\xaetracer_version\\xa34.0')\n";
+  const auto shown = [&](const std::vector<std::string>& environment) {
+    PythonProcess traced("", {AnyPython().executable, "-c", metadata + kWaits},
+                         environment);
+    traced.ReadLine();
+    return RunCli(absl::StrCat("--runs=1 --pid=", traced.pid())).output;
+  };
+  EXPECT_THAT(shown({}), HasSubstr(" 4.0 traces "));
+  EXPECT_THAT(shown({"DD_PROFILING_ENABLED=1"}),
+              HasSubstr(" 4.0 traces+profiles "));
+  EXPECT_THAT(shown({"DD_TRACE_ENABLED=false"}), HasSubstr(" 4.0 off "));
 }
 
 // The watched process's own files least of all.

@@ -676,7 +676,7 @@ TEST(Check, NoticesAPythonInALaterRunThanItCame) {
       nullptr, *ParseYaml(absl::StrCat("{name: app, pid: ", child.pid(), "}")));
   const Procfs procfs = *Procfs::Open("/proc");
   Binaries binaries;
-  const Sources sources{procfs, nullptr, binaries, false};
+  const Sources sources{procfs, nullptr, binaries, false, false};
   Watchlist watchlist(options, {});
   const auto update = [&](bool changed, absl::Duration time) {
     watchlist.Update({{.pid = child.pid(),
@@ -830,6 +830,26 @@ TEST(Check, LeavesAProcessToATracerThatComesLater) {
   EXPECT_THAT(RunOnce(skipping).gauges, IsEmpty());
   EXPECT_THAT(RunOnce(collecting).gauges,
               ElementsAre(Key(Series(python->pid(), {"tracer_version:4.0"}))));
+}
+
+TEST(Check, TagsByWhatTheTracerDoesWhereThatIsAskedFor) {
+  const auto python = Serving({"DD_PROFILING_ENABLED=true"},
+                              absl::StrCat(kIsTracedLater, kWaits));
+  Check check = MakeCheck(absl::StrCat("{name: app, pid: ", python->pid(),
+                                       ", tag_by: [tracer], "
+                                       "tracer_runtime_metrics: collect}"));
+  EXPECT_THAT(
+      RunOnce(check).gauges,
+      ElementsAre(Key(
+          Series(python->pid(), {"tracer_loaded:false", "tracing_enabled:false",
+                                 "profiling_enabled:false"}))));
+  RunOnce(check);
+  Advance(*python);
+  EXPECT_THAT(
+      RunOnce(check).gauges,
+      ElementsAre(Key(Series(
+          python->pid(), {"tracer_version:4.0", "tracer_loaded:true",
+                          "tracing_enabled:true", "profiling_enabled:true"}))));
 }
 
 TEST(Check, ReportsAProcessAgainThatHasExecutedAnotherProgram) {

@@ -57,6 +57,7 @@ TEST(ParseOptions, GivesDefaults) {
   EXPECT_FALSE(options->tag_by.user);
   EXPECT_FALSE(options->tag_by.command);
   EXPECT_FALSE(options->tag_by.container);
+  EXPECT_FALSE(options->tag_by.tracer);
   EXPECT_EQ(options->time_budget, absl::Seconds(3));
   EXPECT_THAT(options->notes, IsEmpty());
   EXPECT_THAT(options->tags, IsEmpty());
@@ -262,13 +263,14 @@ TEST(AggregationOption, IsPerProcessOrSum) {
 // Two processes must not share a series.
 TEST(TagByOption, AlwaysHasThePidWhereEachProcessHasASeries) {
   const absl::StatusOr<Options> options =
-      ParsedWith("tag_by: [ppid, user, command, container_id]");
+      ParsedWith("tag_by: [ppid, user, command, container_id, tracer]");
   ASSERT_THAT(options, IsOk());
   EXPECT_TRUE(options->tag_by.pid);
   EXPECT_TRUE(options->tag_by.parent);
   EXPECT_TRUE(options->tag_by.user);
   EXPECT_TRUE(options->tag_by.command);
   EXPECT_TRUE(options->tag_by.container);
+  EXPECT_TRUE(options->tag_by.tracer);
 }
 
 TEST(TagByOption, CannotHaveThePidInASum) {
@@ -282,12 +284,12 @@ TEST(TagByOption, CannotHaveThePidInASum) {
 TEST(TagByOption, MustBeAListOfWhatThereIs) {
   EXPECT_THAT(ParsedWith("tag_by: user"),
               IsInvalid("instance option \"tag_by\": \"user\" is not a list "
-                        "of pid, ppid, user, command and container_id; write "
-                        "tag_by: [user]"));
+                        "of pid, ppid, user, command, container_id and tracer; "
+                        "write tag_by: [user]"));
   EXPECT_THAT(ParsedWith("tag_by: [cmdline]"),
               IsInvalid("instance option \"tag_by\": [\"cmdline\"] has "
-                        "\"cmdline\", which is not known; there are pid, "
-                        "ppid, user, command and container_id"));
+                        "\"cmdline\", which is not known; there are pid, ppid, "
+                        "user, command, container_id and tracer"));
 }
 
 TEST(TagCardinalityOption, IsAsTheAgentNamesIt) {

@@ -104,7 +104,8 @@ void ExpectReadingsAgree(const Procfs& procfs, const std::string& executable,
   double missed_involuntary = missed_voluntary;
   for (int i = 0; i < 100; ++i) {
     const absl::StatusOr<Reading> reading =
-        process->Read({procfs, taskstats, binaries, /*user=*/true});
+        process->Read({procfs, taskstats, binaries, /*user=*/true,
+                       /*silent_tracer=*/false});
     ASSERT_TRUE(reading.ok()) << reading.status();
     const SelfReport after(python.Ask(""));
     const double tick = 1.0 / static_cast<double>(TicksPerSecond());
@@ -168,7 +169,8 @@ class ProcessLifeTest : public ::testing::Test {
  protected:
   Procfs procfs_ = *Procfs::Open("/proc");
   Binaries binaries_;
-  const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false};
+  const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false,
+                         /*silent_tracer=*/false};
   size_t descriptors_ = CountDescriptors();
 };
 

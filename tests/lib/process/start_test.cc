@@ -55,7 +55,8 @@ class StartTest : public ::testing::Test {
   const TemporaryDirectory directory_;
   const Procfs procfs_ = *Procfs::Open("/proc");
   Binaries binaries_;
-  const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false};
+  const Sources sources_{procfs_, nullptr, binaries_, /*user=*/false,
+                         /*silent_tracer=*/false};
   // Of the last that was read.
   std::string version_;
   Variables environment_;

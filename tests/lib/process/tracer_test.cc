@@ -128,7 +128,7 @@ TEST_F(TracerSearchTest, FindsATracerByWhatItLeaves) {
     TellAndWait(channel);
   });
   TracerSearch search;
-  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}));
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}, false));
   ASSERT_TRUE(search.tracer());
   EXPECT_EQ(search.tracer()->version, "4.16.0");
   EXPECT_FALSE(search.tracer()->sends_runtime_metrics);
@@ -137,7 +137,7 @@ TEST_F(TracerSearchTest, FindsATracerByWhatItLeaves) {
 TEST_F(TracerSearchTest, FindsNoneWhereThereIsNone) {
   const ChildProcess child = NamedChild("RuntimeWorker");
   TracerSearch search;
-  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, wants_));
+  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, wants_, false));
   EXPECT_EQ(search.tracer(), std::nullopt);
 }
 
@@ -156,7 +156,7 @@ TEST_F(TracerSearchTest, TellsByTheEnvironmentThatItSendsRuntimeMetrics) {
                                      {"2", false}}) {
     TracerSearch search;
     search.Update(procfs_, child.pid(), 1,
-                  {{"DD_RUNTIME_METRICS_ENABLED", value}});
+                  {{"DD_RUNTIME_METRICS_ENABLED", value}}, false);
     EXPECT_EQ(search.tracer()->sends_runtime_metrics, sends) << value;
   }
 }
@@ -168,7 +168,7 @@ TEST_F(TracerSearchTest, TellsByItsThreadThatItSendsRuntimeMetrics) {
     TellAndWait(channel);
   });
   TracerSearch search;
-  search.Update(procfs_, child.pid(), 1, {});
+  search.Update(procfs_, child.pid(), 1, {}, false);
   EXPECT_TRUE(search.tracer()->sends_runtime_metrics);
 }
 
@@ -182,7 +182,7 @@ TEST_F(TracerSearchTest, LooksAtEveryThread) {
     thread.join();
   });
   TracerSearch search;
-  search.Update(procfs_, child.pid(), 1, {});
+  search.Update(procfs_, child.pid(), 1, {}, false);
   EXPECT_TRUE(search.tracer()->sends_runtime_metrics);
 }
 
@@ -197,7 +197,7 @@ TEST_F(TracerSearchTest, PassesOverWhatIsNoMetadata) {
     TellAndWait(channel);
   });
   TracerSearch search;
-  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}));
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}, false));
   EXPECT_EQ(search.tracer()->version, "4.16.0");
 }
 
@@ -210,12 +210,13 @@ TEST_F(TracerSearchTest, LooksLessAndLess) {
   TracerSearch search;
   uint64_t size = 0;
   for (int i = 0; i < 70; ++i) {
-    EXPECT_FALSE(search.Update(procfs_, child.pid(), ++size, {}));
+    EXPECT_FALSE(search.Update(procfs_, child.pid(), ++size, {}, false));
   }
   child.channel().Tell();
   child.channel().Await();
   int readings = 1;
-  while (readings < 1000 && !search.Update(procfs_, child.pid(), ++size, {})) {
+  while (readings < 1000 &&
+         !search.Update(procfs_, child.pid(), ++size, {}, false)) {
     ++readings;
   }
   EXPECT_GT(readings, 8);
@@ -234,10 +235,10 @@ TEST_F(TracerSearchTest, LooksAgainForOneThatWasStillBeingLoaded) {
   PythonProcess python(AnyPython().executable, script);
   python.ReadLine();
   TracerSearch search;
-  EXPECT_TRUE(search.Update(procfs_, python.pid(), 1, wants_));
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 1, wants_, false));
   EXPECT_EQ(search.tracer()->version, "");
   python.Ask("");
-  EXPECT_TRUE(search.Update(procfs_, python.pid(), 2, wants_));
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 2, wants_, false));
   EXPECT_EQ(search.tracer()->version, "4.0");
 }
 
@@ -248,13 +249,13 @@ TEST_F(TracerSearchTest, LooksAgainOnlyWhenTheProcessHasGrown) {
     TellAndWait(channel);
   });
   TracerSearch search;
-  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}));
+  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}, false));
   child.channel().Tell();
   child.channel().Await();
   for (int i = 0; i < 100; ++i) {
-    EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}));
+    EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}, false));
   }
-  EXPECT_TRUE(search.Update(procfs_, child.pid(), 2, {}));
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 2, {}, false));
   EXPECT_EQ(search.tracer()->version, "4.16.0");
 }
 
@@ -266,10 +267,10 @@ TEST_F(TracerSearchTest, KeepsWhatItHasFound) {
     TellAndWait(channel);
   });
   TracerSearch search;
-  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}));
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}, false));
   child.channel().Tell();
   child.channel().Await();
-  EXPECT_FALSE(search.Update(procfs_, child.pid(), 2, {}));
+  EXPECT_FALSE(search.Update(procfs_, child.pid(), 2, {}, false));
   EXPECT_TRUE(search.tracer());
 }
 
@@ -280,10 +281,20 @@ TEST_F(TracerSearchTest, KnowsAnOlderOneByItsLibraryWhereItMatters) {
                        LoadsTracersLibrary(directory) + kWaits);
   python.ReadLine();
   TracerSearch search;
-  EXPECT_FALSE(search.Update(procfs_, python.pid(), 1, {}));
-  EXPECT_TRUE(search.Update(procfs_, python.pid(), 2, wants_));
+  EXPECT_FALSE(search.Update(procfs_, python.pid(), 1, {}, false));
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 2, wants_, false));
   EXPECT_TRUE(search.tracer()->sends_runtime_metrics);
   EXPECT_EQ(search.tracer()->version, "");
+}
+
+TEST_F(TracerSearchTest, KnowsAnOlderOneByItsLibraryWhereItIsAskedFor) {
+  const TemporaryDirectory directory;
+  PythonProcess python(AnyPython().executable,
+                       LoadsTracersLibrary(directory) + kWaits);
+  python.ReadLine();
+  TracerSearch search;
+  EXPECT_TRUE(search.Update(procfs_, python.pid(), 1, {}, true));
+  EXPECT_EQ(search.tracer(), Tracer());
 }
 
 }  // namespace

@@ -53,6 +53,14 @@ TEST(SeriesTags, HaveTheVersionOfTheTracer) {
               testing::Contains("tracer_version:4.16.0"));
 }
 
+TEST(SeriesTags, HaveWhatTheTracerDoesWhereThatIsAskedFor) {
+  Traits traits;
+  traits.tracer = {"tracer_loaded:true", "tracing_enabled:false"};
+  EXPECT_THAT(SeriesTags({}, {.pid = false}, traits).tags(), ElementsAre());
+  EXPECT_THAT(SeriesTags({}, {.pid = false, .tracer = true}, traits).tags(),
+              ElementsAre("tracer_loaded:true", "tracing_enabled:false"));
+}
+
 TEST(SeriesTags, LeaveOutWhatIsNotKnown) {
   const TagBy all = {
       .pid = false, .parent = false, .user = true, .command = true};
