@@ -283,10 +283,15 @@ def measure_all(build: pathlib.Path) -> list[Target]:
     return targets
 
 
+def to_text(value: float) -> str:
+    """Four digits, and all of those before the point."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
+
+
 def to_table(targets: Sequence[Target]) -> str:
     """A line for each."""
     rows = [("what", "measured", "", "target", "verdict")]
-    rows += [(each.what, "" if each.value is None else f"{each.value:,.4g}", each.unit,
+    rows += [(each.what, "" if each.value is None else to_text(each.value), each.unit,
               each.wanted, each.verdict) for each in targets]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "".join(
