@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["PYCHECK_BUILD"])
-AGENTS = [ROOT / ".cache" / name / "bin/python" for name in (
-    "agent-py38", "agent-py311", "agent-py313")]
+AGENTS = [ROOT / ".cache" / name for name in (
+    "agent-py38", "agent-py39", "agent-py311", "agent-py312", "agent-py313")]
 
 sys.path.append(str(ROOT / "tests/agent"))
 import tap  # noqa: E402
@@ -77,24 +78,54 @@ class WheelTest(unittest.TestCase):
             directory = re.search(r"^directory = (.*)$", wrap.read_text(), re.M)[1]
             self.assertIn(f"/LICENSES/{directory}.txt", names)
 
-    def test_pip_installs_it_beside_the_base_class_and_it_runs(self) -> None:
-        present = [python for python in AGENTS if python.exists()]
+    def test_an_agent_installs_it_beside_the_base_class_runs_it_and_removes_it(self) -> None:
+        present = [agent for agent in AGENTS if (agent / "bin/python").exists()]
         if not present:
             self.skipTest("no environment with the base class: tools/setup agent")
-        for python in present:
-            with self.subTest(python.parts[-3]):
-                site = self.folder / python.parts[-3]
-                # As the Agent calls it, but for where it goes to.
-                subprocess.run(
-                    [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-index",
-                     "--no-deps", "--disable-pip-version-check", "--root-user-action=ignore",
-                     "--target", site, self.wheel],
-                    check=True)
-                run = subprocess.run(
-                    [python, "-B", "-c", RUN, str(ROOT / "tests/agent")], check=True,
-                    stdout=subprocess.PIPE, text=True,
-                    env={**os.environ, "PYTHONPATH": str(site)})
-                self.assertEqual(run.stdout, "datadog_checks.python.python\n")
+        for agent in present:
+            with self.subTest(agent.name):
+                self.assert_comes_and_goes(agent)
+
+    def assert_comes_and_goes(self, agent: pathlib.Path) -> None:
+        """In a copy of an Agent's environment, by the commands that the Agent runs."""
+        copy = self.folder / agent.name
+        shutil.copytree(agent, copy, symlinks=True)
+        python = copy / "bin/python"
+        constraints = self.folder / "final_constraints-py3.txt"
+        constraints.write_text(self.pip(python, "freeze"))
+        before = files_in(copy)
+        broken = self.broken_requirements(python)
+        self.pip(python, "install", "--constraint", str(constraints), "--no-cache-dir",
+                 "--no-index", "--no-deps", "--root-user-action=ignore", str(self.wheel))
+        self.assertEqual(self.broken_requirements(python), broken)
+        # The Agent takes from here what it puts into conf.d/python.d.
+        (package,) = copy.glob("lib/python3*/site-packages/datadog_checks/python")
+        self.assertEqual([path.name for path in (package / "data").iterdir()],
+                         ["conf.yaml.example"])
+        run = subprocess.run([python, "-B", "-c", RUN, str(ROOT / "tests/agent")], check=True,
+                             stdout=subprocess.PIPE, text=True)
+        self.assertEqual(run.stdout, "datadog_checks.python.python\n")
+        self.pip(python, "uninstall", "-y", "--root-user-action=ignore", "datadog-python")
+        self.assertEqual(files_in(copy), before)
+
+    @staticmethod
+    def broken_requirements(python: pathlib.Path) -> str:
+        """Of the base class there are some: what the check does not need is not there."""
+        return subprocess.run(
+            [python, "-B", "-m", "pip", "check", "--disable-pip-version-check"],
+            check=False, stdout=subprocess.PIPE, text=True).stdout
+
+    @staticmethod
+    def pip(python: pathlib.Path, command: str, *options: str) -> str:
+        """What it prints."""
+        return subprocess.run(
+            [python, "-B", "-m", "pip", command, "--disable-pip-version-check", *options],
+            check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def files_in(folder: pathlib.Path) -> "set[str]":
+    """Of everything beneath it, but for what an interpreter has compiled."""
+    return {str(path) for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root can give files to others")
