@@ -49,8 +49,7 @@ class WheelTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        tags = ".".join(make.platform_tags("x86_64"))
-        self.wheel = self.folder / f"datadog_python-{VERSION}-cp38-abi3-{tags}.whl"
+        self.wheel = self.folder / make.package_names("x86_64", VERSION)[0]
         self.files = make.wheel_files(BUILD, "x86_64", VERSION)
         make.make_wheel(self.files, self.wheel, VERSION)
 
@@ -136,7 +135,7 @@ class TarballTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.tarball = self.folder / f"datadog-python-check-{VERSION}-x86_64.tar.gz"
+        self.tarball = self.folder / make.package_names("x86_64", VERSION)[1]
         make.make_tarball(make.tarball_files(BUILD), self.tarball)
         with tarfile.open(self.tarball) as tarball:
             tarball.extractall(self.folder)

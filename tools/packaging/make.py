@@ -55,6 +55,13 @@ def platform_tags(architecture: str) -> list[str]:
     return [f"manylinux_{LIBC[0]}_{LIBC[1]}_{architecture}", f"manylinux2014_{architecture}"]
 
 
+def package_names(architecture: str, version: str) -> tuple[str, str]:
+    """The wheel's and the tarball's."""
+    tags = ".".join(platform_tags(architecture))
+    return (f"datadog_python-{version}-cp38-abi3-{tags}.whl",
+            f"datadog-python-check-{version}-{architecture}.tar.gz")
+
+
 def wheel_files(build: pathlib.Path, architecture: str, version: str) -> Files:
     """What is in a wheel, but for its record. (datadog_checks/__init__.py is the base class's.)"""
     package = "datadog_checks/python"
@@ -148,10 +155,8 @@ def main() -> None:
     build, architecture, output = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
     version = read_version()
     check_libc(build)
-    tags = ".".join(platform_tags(architecture))
-    wheel = output / f"datadog_python-{version}-cp38-abi3-{tags}.whl"
+    wheel, tarball = (output / name for name in package_names(architecture, version))
     make_wheel(wheel_files(build, architecture, version), wheel, version)
-    tarball = output / f"datadog-python-check-{version}-{architecture}.tar.gz"
     make_tarball(tarball_files(build), tarball)
     for path in (wheel, tarball):
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}")
