@@ -273,10 +273,10 @@ def measure_all(build: pathlib.Path) -> list[Target]:
         run_google(build, "selection_benchmark", "--benchmark_repetitions=3"),
         run_google(build, "process_benchmark", "--benchmark_repetitions=5"))
     for script, environment, what, compare in (
-            ("rtloader_benchmark.py", "agent-py311", "rtloader (20 s)", compare_rtloader),
-            ("peers_benchmark.py", "apps-py311", "peers (30 s)", compare_peers),
+            ("rtloader_benchmark.py", "agent", "rtloader (20 s)", compare_rtloader),
+            ("peers_benchmark.py", "apps", "peers (30 s)", compare_peers),
             ("load_benchmark.py", "build", "loading (5 s)", compare_load),
-            ("watched_benchmark.py", "apps-py311", "the watched process (45 s)",
+            ("watched_benchmark.py", "apps", "the watched process (45 s)",
              compare_watched)):
         say(what)
         targets += compare(run_script(build, script, environment))

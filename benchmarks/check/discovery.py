@@ -79,7 +79,7 @@ def psutil_version() -> str:
     try:
         return importlib.metadata.version("psutil")
     except importlib.metadata.PackageNotFoundError:
-        fail("there is no psutil; tools/setup apps, then .cache/apps-py311/bin/python")
+        fail("there is no psutil; tools/setup apps, then .cache/apps/bin/python")
 
 
 def word_for(matching: int) -> str:

@@ -4,7 +4,7 @@ psutil gives its seven gauges of the same processes as runs of the check give te
 for each: both are told the processes, and keep what they know of them from run to run. ddtrace
 collects its gauges inside the application. A CPython 3.15 reads what another one's collector has
 done, and the check's memory part that one's counts. Wants psutil and ddtrace:
-.cache/apps-py311/bin/python.
+.cache/apps/bin/python.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Both watch the same Python processes at rest, for Agents that throw away what they get. What the
 Agent's own side of the Python loader takes is measured alone: the handling of what is submitted,
 with the same arguments, and a run of a check that does nothing. Wants datadog-checks-base:
-.cache/agent-py311/bin/python.
+.cache/agent/bin/python.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from typing import Dict, List
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["PYCHECK_BUILD"])
 CLI = os.environ["PYCHECK_CLI"]
-AGENT_PYTHON = ROOT / ".cache/agent-py311/bin/python"
+AGENT_PYTHON = ROOT / ".cache/agent/bin/python"
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "integration/README.md",
              *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
 

@@ -15,7 +15,7 @@ import stand_in
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKLOADS = os.path.join(HERE, "workloads")
 APPS_PYTHON = os.path.join(
-    HERE, os.pardir, os.pardir, ".cache", "apps-py311", "bin", "python")
+    HERE, os.pardir, os.pardir, ".cache", "apps", "bin", "python")
 
 NEEDS_APPS = unittest.skipUnless(
     os.path.exists(APPS_PYTHON), "what tools/setup apps brings is missing")

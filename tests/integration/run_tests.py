@@ -1,6 +1,6 @@
 """Runs one of the tests beside this file in the interpreter PYCHECK_AGENT_PYTHON.
 
-That is a Python 3.11 in which datadog-checks-base is installed;
+That is a Python in which datadog-checks-base is installed;
 PYCHECK_RTLOADER_DOOR is the built python.abi3.so. The argument is the test's
 name, such as metrics_test.
 """

@@ -17,7 +17,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["PYCHECK_BUILD"])
 AGENTS = [ROOT / ".cache" / name for name in (
-    "agent-py38", "agent-py39", "agent-py311", "agent-py312", "agent-py313")]
+    "agent-py38", "agent-py39", "agent", "agent-py312", "agent-py313")]
 
 sys.path.append(str(ROOT / "tests/agent"))
 import tap  # noqa: E402
