@@ -150,6 +150,18 @@ class TarballTest(unittest.TestCase):
         return subprocess.run(["sh", self.script, f"--root={self.root}", *options],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
+    def install_here(self, machine: str) -> str:
+        """What the script says on this system if uname(1) calls it so. It ends before it writes."""
+        stand_ins = self.folder / "bin"
+        stand_ins.mkdir(exist_ok=True)
+        for name, line in {"uname": f"echo {machine}", "mktemp": "exit 1"}.items():
+            (stand_ins / name).write_text(f"#!/bin/sh\n{line}\n")
+            (stand_ins / name).chmod(0o755)
+        done = subprocess.run(["sh", self.script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, env={"PATH": f"{stand_ins}:{os.environ['PATH']}"})
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        return done.stderr
+
     def snapshot(self) -> "dict[str, tuple[int, int, str]]":
         """Owner, group and mode of everything under the Agent's folder."""
         etc = self.root / "etc/datadog-agent"
@@ -195,6 +207,24 @@ class TarballTest(unittest.TestCase):
         removed = self.install("--uninstall")
         self.assertEqual((removed.returncode, removed.stdout, removed.stderr), (0, "", ""))
         self.assertEqual(self.snapshot(), before)
+
+    def test_objects_for_another_machine_stay_out_of_this_system(self) -> None:
+        ours, other = "x86_64", "aarch64"
+        if os.uname().machine == other:
+            ours, other = other, ours
+        self.assertEqual(
+            self.install_here(other),
+            f"install: {self.script.parent}/checks.d/python.abi3.so is for {ours}, and this "
+            f"system is {other}: take the tarball for {other}, or give --root\n")
+        self.assertNotIn("tarball", self.install_here(ours))
+
+    def test_another_system_may_be_of_another_machine(self) -> None:
+        for name, machine in {"python.abi3.so": 183, "libdatadog-agent-python.so": 62}.items():
+            with (self.script.parent / "checks.d" / name).open("r+b") as file:
+                file.seek(18)  # e_machine
+                file.write(machine.to_bytes(2, "little"))
+        done = self.install()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_mistakes_are_named_with_their_remedy(self) -> None:
         (self.root / "etc/passwd").write_text("")
