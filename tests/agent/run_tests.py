@@ -1,8 +1,10 @@
-"""Runs one of the tests beside this file in the interpreter PYCHECK_AGENT_PYTHON.
+"""Runs a test, or all those of a folder, in the interpreter PYCHECK_AGENT_PYTHON.
 
-That is a Python in which datadog-checks-base is installed;
-PYCHECK_RTLOADER_DOOR is the built python.abi3.so. The argument is the test's
-name, such as churn_test.
+usage: run_tests.py [--alone] PATH
+
+That is a Python in which datadog-checks-base is installed; PYCHECK_RTLOADER_DOOR
+is the built python.abi3.so. With --alone in a pid namespace of its own, where
+one can be had.
 """
 
 import os
@@ -10,30 +12,30 @@ import subprocess
 import sys
 import unittest
 
-# These want a pid namespace to themselves, and skip where they cannot have one.
-ALONE = ("pid_reuse_test",)
 UNSHARE = ("unshare", "--pid", "--mount-proc", "--fork", "--kill-child")
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = os.path.dirname(HERE)
+DOOR = os.path.join(os.path.dirname(HERE), "check", "rtloader")
 
 
-def run_here(name: str) -> int:
+def run_here(path: str) -> int:
     """Runs it in this interpreter."""
-    sys.path[:0] = [HERE, os.path.join(TESTS, "agent"), os.path.join(TESTS, "check", "rtloader")]
+    folder, name = (path, "*_test.py") if os.path.isdir(path) else os.path.split(path)
+    sys.path[:0] = [folder, HERE, DOOR]
     import door  # noqa: F401  (the Agent's modules come before the base class)
     import tap
 
-    return 0 if tap.run(unittest.defaultTestLoader.loadTestsFromName(name)) else 1
+    return 0 if tap.run(unittest.defaultTestLoader.discover(folder, name)) else 1
 
 
-def run_in(python: str, name: str) -> int:
+def run_in(python: str, path: str, alone: bool) -> int:
     """Runs it in another interpreter."""
     if not os.path.exists(python):
+        name = os.path.basename(path)
         print("1..1\nok 1 - {} # SKIP no such interpreter: {}".format(name, python), flush=True)
         return 0
-    command = [python, "-B", __file__, "--here", name]
-    if name in ALONE and can_unshare():
+    command = [python, "-B", __file__, "--here", path]
+    if alone and can_unshare():
         command[:0] = UNSHARE
     return subprocess.call(command)
 
@@ -49,4 +51,4 @@ def can_unshare() -> bool:
 if __name__ == "__main__":
     if sys.argv[1] == "--here":
         sys.exit(run_here(sys.argv[2]))
-    sys.exit(run_in(os.environ["PYCHECK_AGENT_PYTHON"], sys.argv[1]))
+    sys.exit(run_in(os.environ["PYCHECK_AGENT_PYTHON"], sys.argv[-1], "--alone" in sys.argv))
