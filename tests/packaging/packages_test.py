@@ -208,6 +208,16 @@ class TarballTest(unittest.TestCase):
         self.assertEqual((removed.returncode, removed.stdout, removed.stderr), (0, "", ""))
         self.assertEqual(self.snapshot(), before)
 
+    def test_it_tells_of_the_rights_that_are_left_when_it_is_gone(self) -> None:
+        rights = self.root / "etc/systemd/system/datadog-agent.service.d/python-check.conf"
+        rights.parent.mkdir(parents=True)
+        rights.touch()
+        self.install()
+        self.assertEqual(
+            self.install("--uninstall").stdout,
+            f"{rights} is left; remove it to take the rights back that it gives the Agent\n")
+        self.assertTrue(rights.exists())
+
     def test_objects_for_another_machine_stay_out_of_this_system(self) -> None:
         ours, other = "x86_64", "aarch64"
         if os.uname().machine == other:
