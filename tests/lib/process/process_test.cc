@@ -303,6 +303,8 @@ TEST_F(ProcessLifeTest, OneAtRestIsAsItWasButForItsMemory) {
   python.ReadLine();
   AwaitRest(python.pid());
   absl::StatusOr<Process> process = Process::Open(procfs_, python.pid());
+  // What the first reading looks at is resident from then on.
+  ASSERT_TRUE(process->Read(sources_).ok());
   Reading last = *process->Read(sources_);
   const uint64_t resident = last.resident_bytes;
   last.resident_bytes = 0;
