@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "lib/check/watchlist.h"
 #include "lib/config/document.h"
 #include "lib/config/options.h"
+#include "lib/procfs/procfs.h"
 #include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/command.h"
@@ -98,6 +100,18 @@ std::string Series(pid_t pid, std::vector<std::string> more = {}) {
   more.insert(more.end(), {"lang:python", "lang_interpreter:cpython",
                            absl::StrCat("lang_version:", version)});
   return UnknownSeries(pid, std::move(more));
+}
+
+// What the instance "app" says where it finds none, with the reason if it knows
+// one. These tests may run in a container.
+std::string NothingMatches(std::string_view reason = "") {
+  return absl::StrCat(
+      "no process matches the instance \"app\"", reason,
+      Procfs::Open("/proc")->is_of_container()
+          ? "; /proc has the processes of the Agent's own container only: "
+            "mount the host's procfs and set procfs_path to where it is, such "
+            "as /host/proc, or let the Agent have the host's pid namespace"
+          : "");
 }
 
 // A word that no other process has in its command line.
@@ -248,8 +262,7 @@ TEST(Check, LeavesOutProcessesThatHoldNoPythonAndSaysSoOnce) {
 
 TEST(Check, SaysOnceThatNothingMatches) {
   Check check = MakeCheck("{name: app, search_string: [no-such-process]}");
-  EXPECT_THAT(RunOnce(check).warnings,
-              ElementsAre("no process matches the instance \"app\""));
+  EXPECT_THAT(RunOnce(check).warnings, ElementsAre(NothingMatches()));
   EXPECT_THAT(RunOnce(check).warnings, IsEmpty());
 }
 
@@ -258,7 +271,7 @@ TEST(Check, TellsAnAgentThatNothingMatches) {
   const RecordingSink sink = RunOnce(check);
   EXPECT_EQ(sink.Find(kReadable).status, ServiceStatus::kUnknown);
   EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kCritical);
-  EXPECT_EQ(sink.Find(kUp).message, "no process matches the instance \"app\"");
+  EXPECT_EQ(sink.Find(kUp).message, NothingMatches());
   EXPECT_EQ(sink.others.at("process_name:app").at("python.process.count"), 0);
 }
 
@@ -493,9 +506,8 @@ TEST(Check, SaysThatTheProcessOfAPidFileHasEnded) {
   EXPECT_TRUE(sink.error.ok());
   EXPECT_EQ(sink.Find(kUp).status, ServiceStatus::kCritical);
   EXPECT_EQ(sink.Find(kUp).message,
-            absl::StrCat("no process matches the instance \"app\": the one "
-                         "whose id is in ",
-                         file.path(), " has ended"));
+            NothingMatches(absl::StrCat(": the one whose id is in ",
+                                        file.path(), " has ended")));
 }
 
 TEST(Check, DoesNotSayThatALivingProcessHasEnded) {
@@ -507,8 +519,7 @@ TEST(Check, DoesNotSayThatALivingProcessHasEnded) {
               AllOf(HasSubstr("hold no Python"), Not(HasSubstr("ended"))));
   Check excluded = MakeCheck(
       absl::StrCat("{name: app, exclude: [sh], pid_file: ", file.path(), "}"));
-  EXPECT_EQ(RunOnce(excluded).Find(kUp).message,
-            "no process matches the instance \"app\"");
+  EXPECT_EQ(RunOnce(excluded).Find(kUp).message, NothingMatches());
 }
 
 TEST(Check, IsCriticalWhenThePidFileIsMissingAndUnknownWhenItIsBad) {
