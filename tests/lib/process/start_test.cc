@@ -315,11 +315,15 @@ TEST_P(StaticTest, IsFoundInAProgramThatExportsNothing) {
                  << " on this machine";
   }
   const std::string program = directory_.File("server");
-  ASSERT_EQ(RunCommand(absl::StrCat("cc -w -o ", program, " ", EMBED_STATIC,
-                                    " ", archive,
-                                    " -lm -ldl -lutil -lpthread -lz -lexpat "
-                                    "2>&1 && strip --strip-all ",
-                                    program))
+  const std::string compile =
+      absl::StrCat("cc -w -o ", program, " ", EMBED_STATIC, " ", archive,
+                   " -lm -ldl -lutil -lpthread -lz -lexpat");
+  // Debian 13's serves programs only that are not moved, and lacks the hashes
+  // of a module that is not used here.
+  const std::string fallback = absl::StrCat(
+      compile, " -no-pie -Wl,--unresolved-symbols=ignore-in-object-files");
+  ASSERT_EQ(RunCommand(absl::StrCat("(", compile, " || ", fallback,
+                                    ") 2>&1 && strip --strip-all ", program))
                 .exit_code,
             0);
   ASSERT_EQ(RunCommand("nm -D --defined-only " + program +
