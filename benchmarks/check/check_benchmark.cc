@@ -86,10 +86,10 @@ void BareReads(benchmark::State& state) {
   std::array<char, 4096> buffer;
   constexpr size_t kGenerationsSize = 72;
   for (auto _ : state) {
-    const ssize_t length = pread(stat.get(), buffer.data(), buffer.size(), 0) +
-                           pread(statm.get(), buffer.data(), buffer.size(), 0) +
-                           pread(mem.get(), buffer.data(), kGenerationsSize,
-                                 static_cast<off_t>(image));
+    ssize_t length = pread(stat.get(), buffer.data(), buffer.size(), 0) +
+                     pread(statm.get(), buffer.data(), buffer.size(), 0) +
+                     pread(mem.get(), buffer.data(), kGenerationsSize,
+                           static_cast<off_t>(image));
     benchmark::DoNotOptimize(length);
     if (taskstats) {
       benchmark::DoNotOptimize(taskstats->Query(python.pid()));
