@@ -10,6 +10,7 @@ one can be had.
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 UNSHARE = ("unshare", "--pid", "--mount-proc", "--fork", "--kill-child")
@@ -37,7 +38,10 @@ def run_in(python: str, path: str, alone: bool) -> int:
     command = [python, "-B", __file__, "--here", path]
     if alone and can_unshare():
         command[:0] = UNSHARE
-    return subprocess.call(command)
+    # What programs leave behind that are killed ends with the test.
+    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+        os.chmod(folder, 0o1777)
+        return subprocess.call(command, env={**os.environ, "TMPDIR": folder})
 
 
 def can_unshare() -> bool:
