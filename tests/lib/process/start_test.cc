@@ -126,7 +126,8 @@ TEST_F(StartTest, AsAScriptThatNamesItsInterpreter) {
 }
 
 TEST_F(StartTest, ThroughTheLoadersOwnPath) {
-  const std::string loader = "/lib64/ld-linux-x86-64.so.2";
+  std::string loader = "/lib64/ld-linux-x86-64.so.2";
+  if (!fs::exists(loader)) loader = "/lib/ld-linux-aarch64.so.1";
   ExpectExact(*Start({loader, AnyPython().executable, "-c", kKeepsItsCounts}));
 }
 

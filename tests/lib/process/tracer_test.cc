@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "lib/procfs/maps.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/child_process.h"
+#include "tests/testing/memory_file.h"
 #include "tests/testing/python_process.h"
 #include "tests/testing/temporary_file.h"
 
@@ -92,10 +92,7 @@ TEST(ParseTracerMetadata, DoesNotFollowHowDeepItIsNested) {
 
 // Does as a tracer does; gives the file.
 int LeaveMetadata() {
-  const std::string text = Packed(kMetadata);
-  const int fd = memfd_create("datadog-tracer-info-Ab12", MFD_CLOEXEC);
-  if (write(fd, text.data(), text.size()) < 0) _exit(1);
-  return fd;
+  return LeaveMemoryFile("datadog-tracer-info-Ab12", Packed(kMetadata));
 }
 
 std::string PathOfLibc() {
@@ -190,8 +187,7 @@ TEST_F(TracerSearchTest, PassesOverWhatIsNoMetadata) {
   const ChildProcess child([](const Channel& channel) {
     for (const std::string& text :
          {std::string("nonsense"), std::string(1 << 16, 'x')}) {
-      const int fd = memfd_create("datadog-tracer-info-", 0);
-      if (write(fd, text.data(), text.size()) < 0) _exit(1);
+      LeaveMemoryFile("datadog-tracer-info-", text);
     }
     LeaveMetadata();
     TellAndWait(channel);

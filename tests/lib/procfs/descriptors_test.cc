@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "absl/types/span.h"
 #include "lib/base/file.h"
 #include "tests/testing/child_process.h"
+#include "tests/testing/memory_file.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_file.h"
 
@@ -44,17 +44,12 @@ std::vector<std::string> FoundIn(pid_t pid) {
   return texts;
 }
 
-void LeaveFile(const std::string& name, const std::string& text) {
-  const int fd = memfd_create(name.c_str(), MFD_CLOEXEC);
-  if (write(fd, text.data(), text.size()) < 0) _exit(1);
-}
-
 TEST(OpenMemoryFiles, FindsThoseWithTheName) {
   const ChildProcess child([](const Channel& channel) {
-    LeaveFile("other", "a");
-    LeaveFile(absl::StrCat(kName, "x"), "b");
-    LeaveFile(absl::StrCat("not-", kName), "c");
-    LeaveFile(kName, "d");
+    LeaveMemoryFile("other", "a");
+    LeaveMemoryFile(absl::StrCat(kName, "x"), "b");
+    LeaveMemoryFile(absl::StrCat("not-", kName), "c");
+    LeaveMemoryFile(kName, "d");
     TellAndWait(channel);
   });
   EXPECT_THAT(FoundIn(child.pid()), ElementsAre("b", "d"));
@@ -62,7 +57,7 @@ TEST(OpenMemoryFiles, FindsThoseWithTheName) {
 
 TEST(OpenMemoryFiles, OpensNoMoreThanAFew) {
   const ChildProcess child([](const Channel& channel) {
-    for (int i = 0; i < 10; ++i) LeaveFile(kName, absl::StrCat(i));
+    for (int i = 0; i < 10; ++i) LeaveMemoryFile(kName, absl::StrCat(i));
     TellAndWait(channel);
   });
   EXPECT_THAT(FoundIn(child.pid()), ElementsAre("0", "1", "2", "3"));
@@ -77,7 +72,7 @@ TEST(OpenMemoryFiles, LooksAtTheLowestDescriptors) {
     for (int i = 0; i < kMaxDescriptors; ++i) {
       if (dup(channel.fd()) < 0) _exit(1);
     }
-    LeaveFile(kName, "x");
+    LeaveMemoryFile(kName, "x");
     TellAndWait(channel);
   });
   EXPECT_THAT(FoundIn(child.pid()), IsEmpty());
@@ -108,7 +103,7 @@ TEST(OpenMemoryFiles, OpensNothingThatOnlyHasTheName) {
         _exit(1);
       }
     }
-    LeaveFile(kName, "true");
+    LeaveMemoryFile(kName, "true");
     TellAndWait(channel);
   });
   EXPECT_THAT(FoundIn(child.pid()), ElementsAre("true"));

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,7 +134,7 @@ TEST(Procfs, CountsThreads) {
 TEST(CheckIsProcess, NamesTheProcessOfAThread) {
   std::atomic<pid_t> id = 0;
   std::thread thread([&] {
-    id = gettid();
+    id = static_cast<pid_t>(syscall(SYS_gettid));
     id.notify_one();
     while (id != 0) usleep(1000);
   });
