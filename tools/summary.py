@@ -1,4 +1,5 @@
-"""Counts the tests in JUnit files and names those that were skipped or failed.
+"""Counts the tests in JUnit files and names those that were skipped or failed, with the reason for
+a skip where the file gives one.
 
 usage: summary.py FILE...
 """
@@ -16,6 +17,12 @@ def outcome(case):
     return "passed"
 
 
+def reason(case):
+    """The last line of GoogleTest's message: the first is the place in the test."""
+    lines = case.findtext("skipped", "").strip().splitlines()
+    return f" ({lines[-1]})" if lines else ""
+
+
 def main(paths):
     counts = collections.Counter()
     for path in paths:
@@ -24,7 +31,7 @@ def main(paths):
             counts[result] += 1
             if result != "passed":
                 name = f"{case.get('classname')}.{case.get('name')}"
-                print(f"{result}: {name}")
+                print(f"{result}: {name}{reason(case)}")
     print(", ".join(f"{counts[key]} {key}"
                     for key in ("passed", "failed", "skipped")))
     return 0 if counts["passed"] and not counts["failed"] else 1
