@@ -15,6 +15,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "lib/base/unique_fd.h"
+#include "tests/testing/emulation.h"
 
 namespace pycheck {
 
@@ -115,9 +116,10 @@ inline void AwaitRest(pid_t pid) {
     ADD_FAILURE() << "no process " << pid;
     return;
   }
-  constexpr int kQuietMilliseconds = 5;
+  // An emulator's own thread sleeps ten now and then.
+  const int quiet_milliseconds = IsEmulated() ? 100 : 5;
   timespec before{};
-  for (int quiet = 0; quiet < kQuietMilliseconds; ++quiet) {
+  for (int quiet = 0; quiet < quiet_milliseconds; ++quiet) {
     timespec now;
     clock_gettime(clock, &now);
     if (now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec) quiet = 0;

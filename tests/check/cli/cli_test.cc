@@ -10,6 +10,7 @@
 #include "lib/sample/gauges.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/command.h"
+#include "tests/testing/emulation.h"
 #include "tests/testing/python_process.h"
 
 namespace pycheck {
@@ -20,7 +21,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 CommandResult RunCli(const std::string& arguments) {
-  return RunCommand(absl::StrCat(CLI " ", arguments, " 2>&1"));
+  return RunCommand(absl::StrCat(Emulator(), CLI " ", arguments, " 2>&1"));
 }
 
 class CliTest : public ::testing::Test {
@@ -84,6 +85,7 @@ TEST_F(CliTest, ShowsWhatItsTracerDoes) {
 
 // The watched process's own files least of all.
 TEST_F(CliTest, OpensNoFileButThoseOfProcAndItsOwnObjects) {
+  if (IsEmulated()) GTEST_SKIP() << "the system calls are an emulator's";
   const std::vector<std::string> lines = LinesOf(
       absl::StrCat("ASAN_OPTIONS=detect_leaks=0 strace -f -y -e "
                    "trace=open,openat,openat2 " CLI " --interval=10ms --pid=",

@@ -20,6 +20,7 @@
 #include "lib/sample/gauges.h"
 #include "tests/testing/command.h"
 #include "tests/testing/descriptors.h"
+#include "tests/testing/emulation.h"
 #include "tests/testing/python_process.h"
 
 namespace pycheck {
@@ -35,8 +36,8 @@ using Lines = std::vector<std::string>;
 // The lines that agent.c prints.
 Lines RunFromC(const std::string& instance, int runs) {
   const std::string command =
-      absl::StrCat(NATIVE_AGENT " " NATIVE_DOOR " python:1 '' \"", instance,
-                   "\" ", runs, " 2>&1");
+      absl::StrCat(Emulator(), NATIVE_AGENT " " NATIVE_DOOR " python:1 '' \"",
+                   instance, "\" ", runs, " 2>&1");
   return LinesOf(command);
 }
 
@@ -223,6 +224,14 @@ void LoadRunAndUnload(const std::string& chosen) {
   thread.join();
 }
 
+size_t BytesInUse() {
+#if __GLIBC_PREREQ(2, 33)
+  return mallinfo2().uordblks;
+#else
+  return static_cast<size_t>(mallinfo().uordblks);
+#endif
+}
+
 TEST(NativeDoor, LeavesNothingBehindWhenItIsClosed) {
   PythonProcess python(AnyPython().executable, kWaits);
   python.ReadLine();
@@ -233,9 +242,9 @@ TEST(NativeDoor, LeavesNothingBehindWhenItIsClosed) {
   constexpr size_t kSmallestObject = 16;
   size_t smallest_growth = SIZE_MAX;
   for (int batch = 0; batch < 4; ++batch) {
-    const size_t heap = mallinfo2().uordblks;
+    const size_t heap = BytesInUse();
     for (int i = 0; i < kLoads; ++i) LoadRunAndUnload(chosen);
-    const size_t after = mallinfo2().uordblks;
+    const size_t after = BytesInUse();
     smallest_growth = std::min(smallest_growth, after - std::min(after, heap));
   }
   EXPECT_LT(smallest_growth, kLoads * kSmallestObject);

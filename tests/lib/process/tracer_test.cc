@@ -12,11 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/algorithm/container.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "lib/base/file.h"
-#include "lib/procfs/maps.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/child_process.h"
 #include "tests/testing/memory_file.h"
@@ -95,22 +91,12 @@ int LeaveMetadata() {
   return LeaveMemoryFile("datadog-tracer-info-Ab12", Packed(kMetadata));
 }
 
-std::string PathOfLibc() {
-  const auto images =
-      ReadMappedImages(OpenFile("/proc/self/maps")->get()).value();
-  return absl::c_find_if(images,
-                         [](const MappedImage& image) {
-                           return absl::StrContains(image.path, "/libc.so");
-                         })
-      ->path;
-}
-
 // The beginning of a script: another library stands for one of the tracer's.
 std::string LoadsTracersLibrary(const TemporaryDirectory& directory) {
   const std::string folder = directory.File("ddtrace");
   std::filesystem::create_directory(folder);
-  std::filesystem::copy(PathOfLibc(), folder + "/x.so");
-  return absl::StrCat("import ctypes, os\nctypes.CDLL('", folder, "/x.so')\n");
+  return absl::StrCat("import _ctypes, ctypes, os, shutil\nctypes.CDLL(",
+                      "shutil.copy(_ctypes.__file__, '", folder, "/x.so'))\n");
 }
 
 class TracerSearchTest : public testing::Test {

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/testing/apart.h"
 #include "tests/testing/child_process.h"
+#include "tests/testing/emulation.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_file.h"
 
@@ -119,6 +120,7 @@ TEST(Procfs, ListsProcessesByTheirPids) {
 }
 
 TEST(Procfs, CountsThreads) {
+  if (IsEmulated()) GTEST_SKIP() << "an emulator has a thread of its own";
   const ChildProcess child([](const Channel& channel) {
     std::thread first([] { pause(); });
     std::thread second([] { pause(); });
