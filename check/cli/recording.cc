@@ -76,8 +76,9 @@ std::string TracerOf(const std::vector<std::string>& tags) {
   if (loaded == "-") return version;
   if (loaded == "false") return "none";
   std::vector<std::string_view> parts;
-  if (TagValue(tags, "tracing_enabled:") == "true")
+  if (TagValue(tags, "tracing_enabled:") == "true") {
     parts.emplace_back("traces");
+  }
   if (TagValue(tags, "profiling_enabled:") == "true") {
     parts.emplace_back("profiles");
   }

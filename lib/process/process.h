@@ -28,8 +28,8 @@ struct Sources {
   // What is known of the files that processes run; it learns.
   Binaries& binaries;
   bool user;  // whether a reading has it
-  bool
-      silent_tracer;  // whether a tracer is looked for that says nothing itself
+  // Whether a tracer is looked for that says nothing of itself.
+  bool silent_tracer;
 };
 
 // One process, with its files of /proc held open: a descriptor stays bound to

@@ -39,7 +39,7 @@ def run_in(python: str, path: str, alone: bool) -> int:
     if alone and can_unshare():
         command[:0] = UNSHARE
     # What programs leave behind that are killed ends with the test.
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+    with tempfile.TemporaryDirectory(prefix="agent-test-") as folder:
         os.chmod(folder, 0o1777)
         return subprocess.call(command, env={**os.environ, "TMPDIR": folder})
 
