@@ -5,6 +5,7 @@ usage: summary.py FILE...
 """
 
 import collections
+import os
 import sys
 import xml.etree.ElementTree
 
@@ -26,6 +27,10 @@ def reason(case):
 def main(paths):
     counts = collections.Counter()
     for path in paths:
+        if not os.path.exists(path):
+            print(f"failed: {path} was not made")
+            counts["failed"] += 1
+            continue
         for case in xml.etree.ElementTree.parse(path).iter("testcase"):
             result = outcome(case)
             counts[result] += 1

@@ -53,7 +53,6 @@ constexpr std::array<Column, kGaugeCount> kColumns = {{
 
 std::string TagValue(const std::vector<std::string>& tags,
                      std::string_view key) {
-  // The check's own tags come after those of the configuration.
   const auto tag = std::find_if(
       tags.rbegin(), tags.rend(),
       [&](const std::string& each) { return absl::StartsWith(each, key); });

@@ -31,7 +31,8 @@ using State = Watched::State;
 std::string_view Remedy(absl::StatusCode reason) {
   switch (reason) {
     case absl::StatusCode::kPermissionDenied:
-      return "; give the Agent CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+      return "; give the Agent CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: see "
+             "\"Rights\" in the check's README";
     case absl::StatusCode::kUnimplemented:
       return "; its other gauges are right";
     case absl::StatusCode::kUnavailable:

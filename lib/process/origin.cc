@@ -23,7 +23,9 @@ void Origin::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
       ++readings_;
     }
   }
-  if (search_.Update(procfs, pid, size_pages, environment_, silent_tracer)) {
+  const bool was_open = is_open();
+  if (search_.Update(procfs, pid, size_pages, environment_, silent_tracer) ||
+      is_open() != was_open) {
     ++version_;
   }
 }

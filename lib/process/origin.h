@@ -34,9 +34,9 @@ class Origin {
   // Whether all readings that look for more than a tracer have been made.
   bool is_settled() const { return readings_ == kReadings; }
 
-  // Whether the process may be looked into, as far as is known: where not, it
-  // seems to have neither variables nor a tracer.
-  bool is_open() const { return is_open_; }
+  // Whether it could be looked into: where not, it seems to have neither
+  // variables nor a tracer.
+  bool is_open() const { return is_open_ && search_.has_looked(); }
 
   // Grows with every change.
   int version() const { return version_; }

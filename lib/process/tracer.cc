@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -79,27 +81,32 @@ class MetadataHandler : public nlohmann::json_sax<nlohmann::json> {
   Tracer tracer_;
 };
 
-std::optional<Tracer> ReadTracerMetadata(const Procfs& procfs, pid_t pid) {
+// kNotFound where there is none.
+absl::StatusOr<Tracer> ReadTracerMetadata(const Procfs& procfs, pid_t pid) {
   const auto files = OpenMemoryFiles(procfs, pid, kMetadataFile);
-  if (!files.ok()) return std::nullopt;
+  if (!files.ok()) return files.status();
   std::string buffer(kMaxMetadata, '\0');
   for (const UniqueFd& file : *files) {
     const auto text =
         ReadFromStart(file.get(), absl::MakeSpan(buffer), kMetadataFile);
     if (!text.ok() || text->size() == kMaxMetadata) continue;
-    if (auto tracer = ParseTracerMetadata(*text)) return tracer;
+    if (auto tracer = ParseTracerMetadata(*text)) return *std::move(tracer);
   }
-  return std::nullopt;
+  return absl::NotFoundError("no tracer says that it is there");
 }
 
-// The tracer has parts that are compiled.
-bool HasTracersLibrary(const Procfs& procfs, pid_t pid) {
+// A tracer that says nothing of itself, by its compiled parts. kNotFound where
+// there is none.
+absl::StatusOr<Tracer> FindSilentTracer(const Procfs& procfs, pid_t pid) {
   const auto maps = procfs.OpenFile(pid, "maps");
-  if (!maps.ok()) return false;
+  if (!maps.ok()) return maps.status();
   const auto images = ReadMappedImages(maps->get());
-  return images.ok() && absl::c_any_of(*images, [](const MappedImage& image) {
-           return absl::StrContains(image.path, "/ddtrace/");
-         });
+  if (!images.ok()) return images.status();
+  const bool has_parts = absl::c_any_of(*images, [](const MappedImage& image) {
+    return absl::StrContains(image.path, "/ddtrace/internal/");
+  });
+  if (!has_parts) return absl::NotFoundError("no library of the tracer's");
+  return Tracer();
 }
 
 bool HasThreadNamed(const Procfs& procfs, pid_t pid, std::string_view name) {
@@ -143,12 +150,18 @@ bool TracerSearch::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
   if (is_known) return false;
   if (!IsDue(size_pages)) return false;
   const bool wanted = WantsRuntimeMetrics(environment);
-  std::optional<Tracer> tracer = ReadTracerMetadata(procfs, pid);
-  // An older one tells no more than that it is there.
-  if (!tracer && (wanted || silent) && HasTracersLibrary(procfs, pid)) {
-    tracer.emplace();
+  absl::StatusOr<Tracer> found = ReadTracerMetadata(procfs, pid);
+  if (absl::IsNotFound(found.status()) && (wanted || silent)) {
+    found = FindSilentTracer(procfs, pid);
   }
-  if (!tracer) tracer = tracer_;
+  // Nothing was looked at: at the next reading it is due again.
+  if (absl::IsResourceExhausted(found.status())) return false;
+  if (found.ok() || absl::IsNotFound(found.status())) has_looked_ = true;
+  ++looks_;
+  readings_since_look_ = 0;
+  looked_size_pages_ = size_pages;
+  std::optional<Tracer> tracer = tracer_;
+  if (found.ok()) tracer = *std::move(found);
   if (tracer) {
     tracer->sends_runtime_metrics =
         wanted || HasThreadNamed(procfs, pid, kRuntimeMetricsThread);
@@ -160,15 +173,9 @@ bool TracerSearch::Update(const Procfs& procfs, pid_t pid, uint64_t size_pages,
 
 bool TracerSearch::IsDue(uint64_t size_pages) {
   ++readings_since_look_;
-  const bool due =
-      looks_ == 0 ||
-      (size_pages != looked_size_pages_ &&
-       readings_since_look_ >= 1 << std::min(looks_ - 1, kMostDoublings));
-  if (!due) return false;
-  ++looks_;
-  readings_since_look_ = 0;
-  looked_size_pages_ = size_pages;
-  return true;
+  return looks_ == 0 ||
+         (size_pages != looked_size_pages_ &&
+          readings_since_look_ >= 1 << std::min(looks_ - 1, kMostDoublings));
 }
 
 }  // namespace pycheck

@@ -52,10 +52,14 @@ class TracerSearch {
   // Nothing while none is known.
   const std::optional<Tracer>& tracer() const { return tracer_; }
 
+  // Whether the process could be looked at, so that none is known to be none.
+  bool has_looked() const { return has_looked_; }
+
  private:
   bool IsDue(uint64_t size_pages);
 
   std::optional<Tracer> tracer_;
+  bool has_looked_ = false;
   int looks_ = 0;
   int readings_since_look_ = 0;
   uint64_t looked_size_pages_ = 0;

@@ -564,7 +564,7 @@ class ContainerTest(unittest.TestCase):
 
     def test_remedy_goes_beyond_the_capability_that_the_agent_has(self) -> None:
         for cell in self.cells(Access.NOT_MY_FILE):
-            self.assertIn("CAP_DAC_READ_SEARCH", cell.seen.readable()[1])
+            self.assertIn("CAP_DAC_READ_SEARCH: see \"Rights\"", cell.seen.readable()[1])
 
     def test_remedy_is_not_to_become_the_user_that_the_agent_is(self) -> None:
         for cell in self.cells(Access.MORE_CAPABLE):

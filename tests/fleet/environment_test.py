@@ -24,7 +24,8 @@ WORD = "hunter2"
 SECRET = WORD * 8
 
 VARIABLES = ("DD_SERVICE", "DD_ENV", "DD_VERSION", "DD_TAGS", "OTEL_SERVICE_NAME",
-             "OTEL_RESOURCE_ATTRIBUTES", "DD_RUNTIME_METRICS_ENABLED")
+             "OTEL_RESOURCE_ATTRIBUTES", "DD_RUNTIME_METRICS_ENABLED", "DD_TRACE_ENABLED",
+             "OTEL_TRACES_EXPORTER", "DD_PROFILING_ENABLED", "DD_INJECTION_ENABLED")
 SECRETS = {"AWS_SECRET_ACCESS_KEY": SECRET, "PASSWORD": SECRET, "DD_API_KEY": SECRET,
            "DATABASE_URL": "postgres://user:{}@host/DD_SERVICE={}".format(SECRET, SECRET),
            "MULTILINE": "x\nDD_SERVICE={}\nDD_ENV={}".format(SECRET, SECRET)}
@@ -32,8 +33,9 @@ SECRETS = {"AWS_SECRET_ACCESS_KEY": SECRET, "PASSWORD": SECRET, "DD_API_KEY": SE
 LONGEST = 128 * 1024  # MAX_ARG_STRLEN: the name, the equals sign, the value and a NUL
 MOST_CHARACTERS = 200
 
-# Those of every series of a Python.
-OTHER_KEYS = {"process_name", "pid", "lang", "lang_interpreter", "lang_version"}
+# Those of every series of a Python, and what the command asks for.
+OTHER_KEYS = {"process_name", "pid", "lang", "lang_interpreter", "lang_version",
+              "tracer_loaded", "tracing_enabled", "profiling_enabled"}
 
 WAIT = "import os; os.write(1, b'\\n'); os.read(0, 1)"
 
@@ -167,6 +169,8 @@ class EnvironmentTest(fleet.FleetTestCase):
     def test_what_a_tracer_makes_no_tag_of_is_none(self) -> None:
         for environment in (
                 {"DD_RUNTIME_METRICS_ENABLED": SECRET},
+                {"DD_TRACE_ENABLED": SECRET, "DD_PROFILING_ENABLED": SECRET},
+                {"OTEL_TRACES_EXPORTER": SECRET, "DD_INJECTION_ENABLED": SECRET},
                 {"OTEL_RESOURCE_ATTRIBUTES": "token=={},a=b".format(SECRET)},
                 {"OTEL_RESOURCE_ATTRIBUTES": "token=" + SECRET, "DD_TAGS": ""},
                 {"OTEL_SERVICE_NAME": SECRET, "DD_SERVICE": ""},

@@ -27,6 +27,7 @@ make = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(make)
 
 VERSION = make.read_version()
+MACHINE = os.uname().machine
 USER, GROUP = 1234, 4321  # of dd-agent, in the other system
 
 # As the Agent does it: `datadog_checks.python` first.
@@ -49,8 +50,8 @@ class WheelTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.wheel = self.folder / make.package_names("x86_64", VERSION)[0]
-        self.files = make.wheel_files(BUILD, "x86_64", VERSION)
+        self.wheel = self.folder / make.package_names(MACHINE, VERSION)[0]
+        self.files = make.wheel_files(BUILD, MACHINE, VERSION)
         make.make_wheel(self.files, self.wheel, VERSION)
 
     def test_the_same_objects_give_the_same_bytes(self) -> None:
@@ -95,7 +96,7 @@ class WheelTest(unittest.TestCase):
         before = files_in(copy)
         broken = self.broken_requirements(python)
         self.pip(python, "install", "--constraint", str(constraints), "--no-cache-dir",
-                 "--no-index", "--no-deps", "--root-user-action=ignore", str(self.wheel))
+                 "--no-index", "--no-deps", str(self.wheel))
         self.assertEqual(self.broken_requirements(python), broken)
         # The Agent takes from here what it puts into conf.d/python.d.
         (package,) = copy.glob("lib/python3*/site-packages/datadog_checks/python")
@@ -104,7 +105,7 @@ class WheelTest(unittest.TestCase):
         run = subprocess.run([python, "-B", "-c", RUN, str(ROOT / "tests/agent")], check=True,
                              stdout=subprocess.PIPE, text=True)
         self.assertEqual(run.stdout, "datadog_checks.python.python\n")
-        self.pip(python, "uninstall", "-y", "--root-user-action=ignore", "datadog-python")
+        self.pip(python, "uninstall", "-y", "datadog-python")
         self.assertEqual(files_in(copy), before)
 
     @staticmethod
@@ -119,7 +120,8 @@ class WheelTest(unittest.TestCase):
         """What it prints."""
         return subprocess.run(
             [python, "-B", "-m", "pip", command, "--disable-pip-version-check", *options],
-            check=True, stdout=subprocess.PIPE, text=True).stdout
+            check=True, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}).stdout
 
 
 def files_in(folder: pathlib.Path) -> "set[str]":
@@ -135,7 +137,7 @@ class TarballTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.tarball = self.folder / make.package_names("x86_64", VERSION)[1]
+        self.tarball = self.folder / make.package_names(MACHINE, VERSION)[1]
         make.make_tarball(make.tarball_files(BUILD), self.tarball)
         with tarfile.open(self.tarball) as tarball:
             tarball.extractall(self.folder)
@@ -211,11 +213,11 @@ class TarballTest(unittest.TestCase):
     def test_it_tells_of_the_rights_that_are_left_when_it_is_gone(self) -> None:
         rights = self.root / "etc/systemd/system/datadog-agent.service.d/python-check.conf"
         rights.parent.mkdir(parents=True)
-        rights.touch()
+        shutil.copy(ROOT / "tools/packaging/python-check.conf", rights)
+        (rights.parent / "limits.conf").write_text("[Service]\nLimitNOFILE=65536\n")
         self.install()
-        self.assertEqual(
-            self.install("--uninstall").stdout,
-            f"{rights} is left; remove it to take the rights back that it gives the Agent\n")
+        self.assertEqual(self.install("--uninstall").stdout,
+                         f"{rights} is left, which gives the Agent rights for the check\n")
         self.assertTrue(rights.exists())
 
     def test_objects_for_another_machine_stay_out_of_this_system(self) -> None:

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -92,9 +93,10 @@ int LeaveMetadata() {
 }
 
 // The beginning of a script: another library stands for one of the tracer's.
-std::string LoadsTracersLibrary(const TemporaryDirectory& directory) {
-  const std::string folder = directory.File("ddtrace");
-  std::filesystem::create_directory(folder);
+std::string LoadsTracersLibrary(const TemporaryDirectory& directory,
+                                const std::string& name = "ddtrace/internal") {
+  const std::string folder = directory.File(name);
+  std::filesystem::create_directories(folder);
   return absl::StrCat("import _ctypes, ctypes, os, shutil\nctypes.CDLL(",
                       "shutil.copy(_ctypes.__file__, '", folder, "/x.so'))\n");
 }
@@ -277,6 +279,33 @@ TEST_F(TracerSearchTest, KnowsAnOlderOneByItsLibraryWhereItIsAskedFor) {
   TracerSearch search;
   EXPECT_TRUE(search.Update(procfs_, python.pid(), 1, {}, true));
   EXPECT_EQ(search.tracer(), Tracer());
+}
+
+TEST_F(TracerSearchTest, TakesNoProjectForATracerThatIsCalledLikeIt) {
+  const TemporaryDirectory directory;
+  PythonProcess python(AnyPython().executable,
+                       LoadsTracersLibrary(directory, "ddtrace") + kWaits);
+  python.ReadLine();
+  TracerSearch search;
+  EXPECT_FALSE(search.Update(procfs_, python.pid(), 1, {}, true));
+  EXPECT_TRUE(search.has_looked());
+}
+
+TEST_F(TracerSearchTest, LooksAgainWhereThereWasNoDescriptor) {
+  const ChildProcess child([](const Channel& channel) {
+    LeaveMetadata();
+    TellAndWait(channel);
+  });
+  TracerSearch search;
+  rlimit all;
+  getrlimit(RLIMIT_NOFILE, &all);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = all.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}, true));
+  setrlimit(RLIMIT_NOFILE, &all);
+  EXPECT_FALSE(search.has_looked());
+  EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}, true));
+  EXPECT_TRUE(search.has_looked());
 }
 
 }  // namespace
