@@ -114,7 +114,7 @@ def to_line(check: Dict[str, Any]) -> str:
 
 
 def to_table(report: Dict[str, List[Any]]) -> str:
-    """For a person, as python-check prints it."""
+    """For a person, much as python-check prints it."""
     lines = []
     rows = process_rows(report["metrics"])
     if len(rows) > 1:
