@@ -64,6 +64,10 @@ STAND_INS = {
 # Where another /etc can be mounted.
 APART = ("unshare", "--mount")
 
+# A sanitizer's runtime is meant for the check in an Agent's Python, and for nothing else.
+PLAIN = {name: value for name, value in os.environ.items()
+         if name not in ("ASAN_OPTIONS", "LD_PRELOAD")}
+
 # Waits until its standard input ends.
 WAITS = "import sys; sys.stdout.write('\\n'); sys.stdout.flush(); sys.stdin.read()"
 
@@ -120,7 +124,7 @@ class CommandsTest(unittest.TestCase):
         """What the commands print, by a shell that `apart` runs; the first that fails ends it."""
         done = subprocess.run([*apart, "bash", "-euc", "\n".join(lines)], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False,
-                              **{"cwd": ROOT, **options})
+                              **{"cwd": ROOT, "env": PLAIN, **options})
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
