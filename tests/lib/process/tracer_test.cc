@@ -300,9 +300,12 @@ TEST_F(TracerSearchTest, LooksAgainWhereThereWasNoDescriptor) {
   rlimit all;
   getrlimit(RLIMIT_NOFILE, &all);
   const rlimit none = {.rlim_cur = 0, .rlim_max = all.rlim_max};
+  // A sanitizer wants a descriptor to look at the fixture.
+  const Procfs& procfs = procfs_;
   setrlimit(RLIMIT_NOFILE, &none);
-  EXPECT_FALSE(search.Update(procfs_, child.pid(), 1, {}, true));
+  const bool changed = search.Update(procfs, child.pid(), 1, {}, true);
   setrlimit(RLIMIT_NOFILE, &all);
+  EXPECT_FALSE(changed);
   EXPECT_FALSE(search.has_looked());
   EXPECT_TRUE(search.Update(procfs_, child.pid(), 1, {}, true));
   EXPECT_TRUE(search.has_looked());
