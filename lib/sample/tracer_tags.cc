@@ -1,5 +1,6 @@
 #include "lib/sample/tracer_tags.h"
 
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
